@@ -1,0 +1,1 @@
+"""FHIR's own definitions, read as data. Imports nothing of ours."""

@@ -1,0 +1,1 @@
+"""What happened, in a form that can be proved: entries, Merkle log, checkpoints."""

@@ -1,0 +1,1 @@
+"""The service: HTTP, authorization, storage, ingest, jobs, pages, command line."""

@@ -1,0 +1,1 @@
+"""The device door: bytes in, a receipt out."""

@@ -1,0 +1,1 @@
+"""One module an interaction of FHIR's RESTful API."""

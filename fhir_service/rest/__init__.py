@@ -1,0 +1,1 @@
+"""FHIR's RESTful API as values: requests, responses, Bundles, links."""

@@ -1,0 +1,1 @@
+"""What is asked and what is indexed, one module a parameter type."""

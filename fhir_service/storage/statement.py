@@ -1,0 +1,119 @@
+"""SQL that is built once by SQLAlchemy Core and run many times by the driver.
+
+Building or looking up a statement for each call costs more than running it; so a
+`Statement` compiles once a dialect to text with positional parameters.
+
+https://docs.sqlalchemy.org/en/21/core/compiler.html
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, Literal
+
+from sqlalchemy import BindParameter, ColumnElement, bindparam
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.dialects.postgresql import psycopg as psycopg_dialect
+from sqlalchemy.engine.interfaces import Dialect
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.elements import ClauseElement
+from sqlalchemy.types import Boolean
+
+DialectName = Literal["sqlite", "postgresql"]
+
+_DIALECTS: Mapping[DialectName, Callable[[], Dialect]] = {
+    "sqlite": lambda: sqlite.dialect(paramstyle="qmark"),
+    "postgresql": lambda: psycopg_dialect.dialect(paramstyle="format"),  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped
+}
+
+
+@lru_cache(maxsize=2)
+def _dialect(name: DialectName) -> Dialect:
+    return _DIALECTS[name]()
+
+
+class MemberOf(ColumnElement[bool]):
+    """`column` is one of the integers of one array parameter.
+
+    One text whatever the number of values, so that plans and statements are reused.
+    """
+
+    inherit_cache = False
+    type = Boolean()
+
+    def __init__(self, column: ColumnElement[Any], name: str) -> None:
+        self.column = column
+        self.parameter: BindParameter[Any] = bindparam(name)
+
+
+@compiles(MemberOf, "sqlite")
+def _member_sqlite(element: MemberOf, compiler: SQLCompiler, **kw: Any) -> str:
+    column = compiler.process(element.column, **kw)
+    parameter = compiler.process(element.parameter, **kw)
+    return f"{column} IN (SELECT value FROM json_each({parameter}))"  # noqa: S608 - both parts are compiled
+
+
+@compiles(MemberOf, "postgresql")
+def _member_postgresql(element: MemberOf, compiler: SQLCompiler, **kw: Any) -> str:
+    column = compiler.process(element.column, **kw)
+    parameter = compiler.process(element.parameter, **kw)
+    return f"{column} = ANY({parameter})"
+
+
+def array(values: Iterable[int], dialect: DialectName) -> str | list[int]:
+    """Return `values` in the form in which the driver takes an array parameter."""
+    if dialect == "sqlite":
+        return json.dumps(list(values), separators=(",", ":"))
+    return list(values)
+
+
+class Statement:
+    """One SQL statement, compiled once for each dialect."""
+
+    __slots__ = ("_compiled", "construct")
+
+    def __init__(self, construct: ClauseElement) -> None:
+        self.construct = construct
+        self._compiled: dict[str, tuple[str, tuple[str, ...], dict[str, Any]]] = {}
+
+    def _for(self, dialect: DialectName) -> tuple[str, tuple[str, ...], dict[str, Any]]:
+        compiled = self._compiled.get(dialect)
+        if compiled is None:
+            result = self.construct.compile(dialect=_dialect(dialect))
+            assert isinstance(result, SQLCompiler)  # noqa: S101 - narrows for mypy
+            names = tuple(result.positiontup or ())
+            compiled = (str(result), names, dict(result.params))
+            self._compiled[dialect] = compiled
+        return compiled
+
+    def text(self, dialect: DialectName) -> str:
+        """Return the SQL text with the driver's positional placeholders."""
+        return self._for(dialect)[0]
+
+    def bind(
+        self, dialect: DialectName, values: Mapping[str, Any]
+    ) -> tuple[str, tuple[Any, ...]]:
+        """Return the text and `values` in the order of its placeholders."""
+        sql, names, constants = self._for(dialect)
+        return sql, tuple(
+            values[name] if name in values else constants[name] for name in names
+        )
+
+    def rows(
+        self, dialect: DialectName, values: Iterable[Mapping[str, Any]]
+    ) -> tuple[str, list[tuple[Any, ...]]]:
+        """Return the text and one tuple for each of `values`."""
+        sql, names, constants = self._for(dialect)
+        return sql, [
+            tuple(row[name] if name in row else constants[name] for name in names)
+            for row in values
+        ]
+
+
+def columns_of(names: Sequence[str]) -> dict[str, Any]:
+    """Return bind parameters of the same names, for `insert().values()`."""
+    return {name: bindparam(name) for name in names}
+
+
+__all__ = ["DialectName", "MemberOf", "Statement", "array", "columns_of"]

@@ -1,0 +1,279 @@
+"""Every table, once, for SQLite and PostgreSQL.
+
+Times are integers: microseconds since 1970-01-01T00:00:00Z. Names of types,
+parameters and codings are interned as small integers. Keys of patient data start
+with `patient_key`, so that hash partitioning needs no redesign; 0 is the key of
+what belongs to no patient. What stays readable here is listed in docs/security.md.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+Big = BigInteger().with_variant(Integer, "sqlite")
+"""A 64-bit integer; on SQLite INTEGER, so that a primary key is the rowid."""
+
+SHARED = 0
+"""The patient key of resources that belong to no patient."""
+
+counter = Table(
+    "counter",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", Big, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+patient = Table(
+    "patient",
+    metadata,
+    Column("patient_key", Big, primary_key=True, autoincrement=False),
+    Column("id", Text, nullable=False),
+    Column("data_key", LargeBinary, nullable=False, comment="wrapped"),
+    Column("organization", Text, comment="Patient.managingOrganization"),
+    Column("consent_epoch", Integer, nullable=False),
+    Column("signature_version", Integer, nullable=False),
+    Column("topology_version", Integer, nullable=False),
+)
+
+directory = Table(
+    "directory",
+    metadata,
+    Column("type", SmallInteger, nullable=False),
+    Column("id", Text, nullable=False),
+    Column("patient_key", Big, nullable=False),
+    Column("row", Big, nullable=False),
+    PrimaryKeyConstraint("type", "id"),
+    sqlite_with_rowid=False,
+)
+
+resource = Table(
+    "resource",
+    metadata,
+    Column("row", Big, primary_key=True, autoincrement=False),
+    Column("type", SmallInteger, nullable=False),
+    Column("patient_key", Big, nullable=False),
+    Column("signature_id", Big, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("seq", Big, nullable=False),
+    Column("last_updated", Big, nullable=False),
+    Column("deleted", SmallInteger, nullable=False),
+    Column("batch_id", Big),
+    Column("body", LargeBinary, nullable=False),
+)
+
+resource_history = Table(
+    "resource_history",
+    metadata,
+    Column("patient_key", Big, nullable=False),
+    Column("row", Big, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("type", SmallInteger, nullable=False),
+    Column("signature_id", Big, nullable=False),
+    Column("seq", Big, nullable=False),
+    Column("last_updated", Big, nullable=False),
+    Column("deleted", SmallInteger, nullable=False),
+    Column("batch_id", Big),
+    Column("body", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("patient_key", "row", "version"),
+)
+
+record = Table(
+    "record",
+    metadata,
+    Column("patient_key", Big, nullable=False),
+    Column("type", SmallInteger, nullable=False),
+    Column("row", Big, nullable=False),
+    Column("signature_id", Big, nullable=False),
+    Column("c_start", Big, nullable=False),
+    Column("c_end", Big, nullable=False),
+    PrimaryKeyConstraint("patient_key", "type", "row"),
+    comment="every current resource that is not a time series, by patient and type",
+    sqlite_with_rowid=False,
+)
+
+observation_code = Table(
+    "observation_code",
+    metadata,
+    Column("patient_key", Big, nullable=False),
+    Column("code_key", Integer, nullable=False),
+    Column("start", Big, nullable=False),
+    Column("row", Big, nullable=False),
+    Column("signature_id", Big, nullable=False),
+    Column("duration", Big, nullable=False, comment="end - start of the date search"),
+    Column("c_start", Big, nullable=False),
+    Column("c_end", Big, nullable=False),
+    Column("category_key", Integer, nullable=False),
+    PrimaryKeyConstraint("patient_key", "code_key", "start", "row"),
+    sqlite_with_rowid=False,
+)
+
+observation_time = Table(
+    "observation_time",
+    metadata,
+    Column("patient_key", Big, nullable=False),
+    Column("start", Big, nullable=False),
+    Column("row", Big, nullable=False),
+    Column("signature_id", Big, nullable=False),
+    Column("duration", Big, nullable=False),
+    Column("c_start", Big, nullable=False),
+    Column("c_end", Big, nullable=False),
+    Column("category_key", Integer, nullable=False),
+    PrimaryKeyConstraint("patient_key", "start", "row"),
+    sqlite_with_rowid=False,
+)
+
+series = Table(
+    "series",
+    metadata,
+    Column("patient_key", Big, nullable=False),
+    Column("code_key", Integer, nullable=False),
+    Column("longest", Big, nullable=False, comment="longest duration in the series"),
+    PrimaryKeyConstraint("patient_key", "code_key"),
+    comment="which codes a patient has; bounds a date search over intervals",
+    sqlite_with_rowid=False,
+)
+
+token_index = Table(
+    "token_index",
+    metadata,
+    Column("patient_key", Big, nullable=False),
+    Column("type", SmallInteger, nullable=False),
+    Column("parameter", Text, nullable=False),
+    Column("token", LargeBinary, nullable=False, comment="keyed hash"),
+    Column("row", Big, nullable=False),
+    PrimaryKeyConstraint("patient_key", "type", "parameter", "token", "row"),
+    sqlite_with_rowid=False,
+)
+Index(None, token_index.c.token, token_index.c.type)
+
+source_key = Table(
+    "source_key",
+    metadata,
+    Column("patient_key", Big, nullable=False),
+    Column("key", LargeBinary, nullable=False),
+    Column("row", Big, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("patient_key", "key"),
+    comment="makes a replay of device data a no-op",
+    sqlite_with_rowid=False,
+)
+
+signature = Table(
+    "signature",
+    metadata,
+    Column("signature_id", Big, primary_key=True, autoincrement=False),
+    Column("patient_key", Big, nullable=False),
+    Column("type", SmallInteger, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("facets", LargeBinary, nullable=False),
+    UniqueConstraint("patient_key", "digest"),
+)
+
+coding = Table(
+    "coding",
+    metadata,
+    Column("coding_id", Integer, primary_key=True, autoincrement=False),
+    Column("system", Text, nullable=False),
+    Column("code", Text, nullable=False),
+    UniqueConstraint("code", "system"),
+)
+
+concept = Table(
+    "concept",
+    metadata,
+    Column("concept_id", Integer, primary_key=True, autoincrement=False),
+    Column("digest", LargeBinary, nullable=False, unique=True),
+)
+
+concept_coding = Table(
+    "concept_coding",
+    metadata,
+    Column("coding_id", Integer, nullable=False),
+    Column("concept_id", Integer, nullable=False),
+    PrimaryKeyConstraint("coding_id", "concept_id"),
+    sqlite_with_rowid=False,
+)
+
+device_unit = Table(
+    "device_unit",
+    metadata,
+    Column("patient_key", Big, nullable=False),
+    Column("unit", LargeBinary, nullable=False, comment="keyed hash of the unit"),
+    Column("row", Big, nullable=False),
+    PrimaryKeyConstraint("patient_key", "unit"),
+    comment="one Device resource per physical unit and patient",
+    sqlite_with_rowid=False,
+)
+
+ingest_batch = Table(
+    "ingest_batch",
+    metadata,
+    Column("batch_id", Big, primary_key=True, autoincrement=False),
+    Column("source", Text, nullable=False),
+    Column("client_id", Text),
+    Column("received", Big, nullable=False),
+    Column("payload_sha256", LargeBinary),
+    Column("parser", Text, nullable=False, comment="name and version"),
+)
+
+quarantine = Table(
+    "quarantine",
+    metadata,
+    Column("quarantine_id", Big, primary_key=True, autoincrement=False),
+    Column("digest", LargeBinary, nullable=False, unique=True),
+    Column("patient_key", Big, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("client_id", Text),
+    Column("reason", Text, nullable=False),
+    Column("kind", Text),
+    Column("position", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("records", Integer, nullable=False),
+    Column("received", Big, nullable=False),
+    Column("retries", Integer, nullable=False),
+    Column("resolved", Big, comment="when a retry succeeded"),
+    Column("payload", LargeBinary, nullable=False, comment="encrypted"),
+)
+Index(
+    None,
+    quarantine.c.source,
+    quarantine.c.reason,
+    sqlite_where=text("resolved IS NULL"),
+    postgresql_where=text("resolved IS NULL"),
+)
+
+audit_entry = Table(
+    "audit_entry",
+    metadata,
+    Column("leaf_index", Big, primary_key=True, autoincrement=False),
+    Column("leaf", LargeBinary, nullable=False),
+    Column("leaf_hash", LargeBinary, nullable=False),
+)
+
+audit_head = Table(
+    "audit_head",
+    metadata,
+    Column("id", SmallInteger, primary_key=True, autoincrement=False),
+    Column("frontier", LargeBinary, nullable=False),
+    Column("note", Text, nullable=False, comment="signed checkpoint of this size"),
+)

@@ -1,0 +1,1 @@
+"""Device data to FHIR: vendors' payloads in, Measurements and resources out."""

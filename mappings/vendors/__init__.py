@@ -1,0 +1,1 @@
+"""One folder a vendor: its quirks, its schema, its parse functions."""

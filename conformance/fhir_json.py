@@ -2,26 +2,40 @@
 
 A FHIR decimal's precision is part of its meaning, so `72.50` must leave as
 `72.50` and `1.0E2` as `1.0E2`: a number with a fraction or an exponent is read as
-`Number`, a `Decimal` that remembers its text. Integers are Python integers.
+`Number`, a `Decimal` that remembers its text. Integers are Python integers, but
+for `-0`, which is a `Number` too.
+
+What is refused, and how the place of a fault is found, is in `fhir_json_faults`.
 
 https://hl7.org/fhir/R4/json.html
 """
 
 import json
-import re
-from collections.abc import Iterable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
-from typing import Any
+from functools import lru_cache
+from typing import Any, Self
 
+from conformance import fhir_json_faults as faults
+from conformance.fhir_json_faults import (
+    MAX_DEPTH,
+    MAX_EXPONENT,
+    MAX_ITEMS,
+    MAX_NUMBER_LENGTH,
+)
 from conformance.issues import FHIRError, IssueType
 
-MAX_DEPTH = 64
-"""Levels of nesting; the deepest R4 example has fewer than 20."""
-
-MAX_NUMBER_LENGTH = 64
-"""Characters of one number; more is a bomb, not a measurement."""
-
-_LONG_NUMBER = re.compile(rb"[0-9]{%d}" % MAX_NUMBER_LENGTH)
+__all__ = [
+    "MAX_DEPTH",
+    "MAX_EXPONENT",
+    "MAX_ITEMS",
+    "MAX_NUMBER_LENGTH",
+    "Number",
+    "dumps",
+    "loads",
+    "loads_object",
+    "pretty",
+]
 
 
 class Number(Decimal):
@@ -31,7 +45,8 @@ class Number(Decimal):
 
     text: str
 
-    def __new__(cls, text: str) -> "Number":
+    def __new__(cls, text: str) -> Self:
+        """Return the decimal that `text`, a JSON number, writes."""
         number = super().__new__(cls, text)
         number.text = text
         return number
@@ -40,48 +55,57 @@ class Number(Decimal):
         return self.text
 
 
-def _refuse_constant(name: str) -> Any:
-    raise FHIRError(IssueType.STRUCTURE, f"{name} is not a JSON number.")
+class _NumberError(ValueError):
+    """A number that is none, is too long, or is beyond what others can hold."""
+
+
+class _MemberError(ValueError):
+    """An object has two members of one name, or one of a reserved name."""
+
+
+@lru_cache(maxsize=4096)
+def _number(text: str) -> Number:
+    if faults.is_too_long(text) or faults.is_out_of_range(text):
+        raise _NumberError
+    return Number(text)
+
+
+def _integer(text: str) -> int | Number:
+    return Number(text) if text == "-0" else int(text)
+
+
+def _constant(_: str) -> Any:
+    raise _NumberError
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        seen: set[str] = set()
-        for key, _ in pairs:
-            if key in seen:
-                raise FHIRError(
-                    IssueType.STRUCTURE, f"The member {key[:64]!r} appears twice."
-                )
-            seen.add(key)
+        raise _MemberError
     return members
 
 
-_decoder = json.JSONDecoder(
-    parse_float=Number, parse_constant=_refuse_constant, object_pairs_hook=_unique
-)
+def _unique_and_plain(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = _unique(pairs)
+    if not faults.RESERVED.isdisjoint(members):
+        raise _MemberError
+    return members
 
 
-def _depth(text: str) -> int:
-    """Return the deepest nesting outside strings, without recursion."""
-    depth = deepest = 0
-    in_string = escaped = False
-    for character in text:
-        if in_string:
-            if escaped:
-                escaped = False
-            elif character == "\\":
-                escaped = True
-            elif character == '"':
-                in_string = False
-        elif character == '"':
-            in_string = True
-        elif character in "{[":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif character in "}]":
-            depth -= 1
-    return deepest
+_decode = json.JSONDecoder(
+    parse_float=_number, parse_constant=_constant, object_pairs_hook=_unique
+).decode
+
+_decode_carefully = json.JSONDecoder(
+    parse_float=_number,
+    parse_int=_integer,
+    parse_constant=_constant,
+    object_pairs_hook=_unique_and_plain,
+).decode
+
+
+def _unreadable() -> FHIRError:
+    return FHIRError(IssueType.TOO_LONG, "The JSON is too deep or long to be read.")
 
 
 def loads(data: bytes, *, max_depth: int = MAX_DEPTH) -> Any:
@@ -89,79 +113,85 @@ def loads(data: bytes, *, max_depth: int = MAX_DEPTH) -> Any:
 
     Raises:
         FHIRError: `structure` for what is not one UTF-8 JSON text, for a member that
-            appears twice, for NaN and Infinity; `too-long` for excessive nesting
-            or numbers.
+            appears twice or is named `__proto__`, for NaN, Infinity and numbers that
+            overflow, for control characters and lone surrogates; `too-long` for
+            excessive nesting, arrays or numbers. The message gives the place.
 
     """
+    text = faults.text_of(data)
+    faults.refuse_bombs(data, max_depth)
+    if b"\\" in data:
+        faults.refuse_escapes(data)
+    decode = _decode_carefully if faults.needs_care(data) else _decode
     try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise FHIRError(
-            IssueType.STRUCTURE, f"The body is not UTF-8 at byte {error.start}."
-        ) from None
-    if data.count(b"{") + data.count(b"[") > max_depth and _depth(text) > max_depth:
-        raise FHIRError(
-            IssueType.TOO_LONG, f"The JSON nests deeper than {max_depth} levels."
-        )
-    if _LONG_NUMBER.search(data) and _has_long_number(text):
-        raise FHIRError(IssueType.TOO_LONG, "A number has too many digits.")
-    try:
-        return _decoder.decode(text)
+        return decode(text)
     except json.JSONDecodeError as error:
-        raise FHIRError(
-            IssueType.STRUCTURE,
-            f"Malformed JSON at line {error.lineno}, column {error.colno}: "
-            f"{error.msg}.",
-        ) from None
-    except (RecursionError, ValueError) as error:
-        raise FHIRError(IssueType.STRUCTURE, "The JSON cannot be read.") from error
+        raise faults.malformed(error) from None
+    except _NumberError:
+        raise faults.number_fault(data) or _unreadable() from None
+    except _MemberError:
+        raise faults.member_fault(text) from None
+    except RecursionError:
+        raise _unreadable() from None
 
 
-def _has_long_number(text: str) -> bool:
-    outside_strings = re.sub(r'"(?:[^"\\]|\\.)*"', "", text)
-    return re.search(rf"[0-9]{{{MAX_NUMBER_LENGTH}}}", outside_strings) is not None
+def loads_object(data: bytes, *, max_depth: int = MAX_DEPTH) -> dict[str, Any]:
+    """Return the JSON object that `data` holds.
+
+    Raises:
+        FHIRError: as `loads`; `structure` for an array, a string, a number, null.
+
+    """
+    value = loads(data, max_depth=max_depth)
+    if not isinstance(value, dict):
+        raise FHIRError(IssueType.STRUCTURE, "The body is not a JSON object.")
+    return value
 
 
-_encode_string = json.encoder.encode_basestring
+_quoted = json.encoder.encode_basestring
 
 
-def _write(value: Any, write: Any) -> None:  # noqa: C901, PLR0912 - one branch a JSON type, in order of frequency
-    if isinstance(value, str):
-        write(_encode_string(value))
-    elif isinstance(value, dict):
-        separator = "{"
-        for key, member in value.items():
-            write(f"{separator}{_encode_string(key)}:")
-            _write(member, write)
-            separator = ","
-        write("}" if value else "{}")
-    elif isinstance(value, list | tuple):
-        separator = "["
-        for item in value:
-            write(separator)
-            _write(item, write)
-            separator = ","
-        write("]" if value else "[]")
-    elif value is True:
-        write("true")
-    elif value is False:
-        write("false")
-    elif value is None:
-        write("null")
-    elif isinstance(value, int):
-        write(int.__repr__(value))
-    elif isinstance(value, Decimal):
-        write(_decimal_text(value))
-    else:
-        raise TypeError(f"{type(value).__name__} is not a FHIR JSON value")
+def _object_text(value: Mapping[str, Any]) -> str:
+    members = [
+        f"{_quoted(key)}:{_WRITERS.get(type(item), _text_of_subtype)(item)}"
+        for key, item in value.items()
+    ]
+    return f"{{{','.join(members)}}}"
+
+
+def _array_text(value: list[Any] | tuple[Any, ...]) -> str:
+    items = [_WRITERS.get(type(item), _text_of_subtype)(item) for item in value]
+    return f"[{','.join(items)}]"
 
 
 def _decimal_text(value: Decimal) -> str:
-    if isinstance(value, Number):
-        return value.text
     if not value.is_finite():
         raise ValueError("a FHIR decimal is finite")
     return format(value, "f")
+
+
+_WRITERS: dict[type, Callable[[Any], str]] = {
+    str: _quoted,
+    dict: _object_text,
+    list: _array_text,
+    Number: lambda value: value.text,
+    int: int.__repr__,
+    bool: lambda value: "true" if value else "false",
+    type(None): lambda _: "null",
+    Decimal: _decimal_text,
+    tuple: _array_text,
+}
+
+_SUPERTYPES: tuple[type, ...] = (str, Mapping, list, tuple, int, Decimal)
+"""What the values of other types are written as: an enum's member as its string."""
+
+
+def _text_of_subtype(value: Any) -> str:
+    for supertype in _SUPERTYPES:
+        if isinstance(value, supertype):
+            plain = dict if supertype is Mapping else supertype
+            return _WRITERS[plain](value)
+    raise TypeError(f"{type(value).__name__} is not a FHIR JSON value")
 
 
 def dumps(value: Any) -> bytes:
@@ -171,38 +201,23 @@ def dumps(value: Any) -> bytes:
         TypeError: for a value JSON has no form for, `float` among them.
 
     """
-    parts: list[str] = []
-    _write(value, parts.append)
-    return "".join(parts).encode("utf-8")
+    return _WRITERS.get(type(value), _text_of_subtype)(value).encode()
 
 
 def pretty(value: Any) -> bytes:
     """Return `value` as indented JSON for people."""
-    return "\n".join(_lines(value, "")).encode("utf-8")
+    return _pretty(value, "\n").encode()
 
 
-def _lines(value: Any, indent: str) -> Iterable[str]:
-    if isinstance(value, dict) and value:
-        yield from _block(
-            [(f"{_encode_string(key)}: ", item) for key, item in value.items()],
-            "{}",
-            indent,
-        )
-    elif isinstance(value, list) and value:
-        yield from _block([("", item) for item in value], "[]", indent)
-    else:
-        yield dumps(value).decode("utf-8")
-
-
-def _block(
-    members: list[tuple[str, Any]], brackets: str, indent: str
-) -> Iterable[str]:
-    inner = indent + "  "
-    yield brackets[0]
-    last = len(members) - 1
-    for index, (label, item) in enumerate(members):
-        lines = list(_lines(item, inner))
-        lines[-1] += "," if index < last else ""
-        yield f"{inner}{label}{lines[0]}"
-        yield from lines[1:]
-    yield f"{indent}{brackets[1]}"
+def _pretty(value: Any, newline: str) -> str:
+    inner = newline + "  "
+    if isinstance(value, Mapping) and value:
+        items = [
+            f"{inner}{_quoted(key)}: {_pretty(item, inner)}"
+            for key, item in value.items()
+        ]
+        return f"{{{','.join(items)}{newline}}}"
+    if isinstance(value, list | tuple) and value:
+        items = [f"{inner}{_pretty(item, inner)}" for item in value]
+        return f"[{','.join(items)}{newline}]"
+    return _WRITERS.get(type(value), _text_of_subtype)(value)

@@ -80,7 +80,7 @@ class FHIRError(Exception):
         self, type_: IssueType, diagnostics: str, expression: str | None = None
     ) -> None:
         super().__init__(diagnostics)
-        self.issues = (
+        self.issues: tuple[Issue, ...] = (
             Issue(type=type_, diagnostics=diagnostics, expression=expression),
         )
 

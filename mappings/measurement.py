@@ -13,9 +13,11 @@ class Reason(StrEnum):
     """Why a measurement is in quarantine; the receipt and the metrics use these."""
 
     AMBIGUOUS_WEARER = "ambiguous-wearer"
+    FUTURE = "future"
     IMPOSSIBLE = "impossible"
     INVALID_VALUE = "invalid-value"
     MALFORMED = "malformed"
+    NEGATIVE_INTERVAL = "negative-interval"
     NO_OFFSET = "no-offset"
     NO_TIME = "no-time"
     NO_UNIT = "no-unit"

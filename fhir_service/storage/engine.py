@@ -127,12 +127,6 @@ class Tail(Protocol):
     def append(self, transaction: Transaction, leaves: Sequence[bytes]) -> None:
         """Write `leaves` and the new signed head."""
 
-    def committed(self) -> None:
-        """Learn that the last append is durable."""
-
-    def rolled_back(self) -> None:
-        """Learn that the last append is lost."""
-
 
 @dataclass(frozen=True, slots=True)
 class _Job:
@@ -375,13 +369,8 @@ class _Writer:
     def _commit_with(self, tail: Tail, cursor: Any, leaves: Sequence[bytes]) -> None:
         if self._dialect == "postgresql":
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", (AUDIT_LOCK,))
-        try:
-            tail.append(Transaction(cursor, self._dialect), leaves)
-            cursor.execute("COMMIT")
-        except BaseException:
-            tail.rolled_back()
-            raise
-        tail.committed()
+        tail.append(Transaction(cursor, self._dialect), leaves)
+        cursor.execute("COMMIT")
 
     def _run(self, cursor: Any, job: _Job) -> "_Outcome":
         if job.work is None:

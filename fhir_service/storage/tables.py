@@ -166,6 +166,27 @@ token_index = Table(
 )
 Index(None, token_index.c.token, token_index.c.type)
 
+row_coding = Table(
+    "row_coding",
+    metadata,
+    Column("patient_key", Big, nullable=False),
+    Column("coding_id", Integer, nullable=False),
+    Column("row", Big, nullable=False),
+    PrimaryKeyConstraint("patient_key", "coding_id", "row"),
+    comment="codings that a signature does not hold: answers, values",
+    sqlite_with_rowid=False,
+)
+
+patient_coding = Table(
+    "patient_coding",
+    metadata,
+    Column("patient_key", Big, nullable=False),
+    Column("coding_id", Integer, nullable=False),
+    PrimaryKeyConstraint("patient_key", "coding_id"),
+    comment="which codings row_coding has of a patient",
+    sqlite_with_rowid=False,
+)
+
 source_key = Table(
     "source_key",
     metadata,
@@ -184,6 +205,7 @@ signature = Table(
     Column("signature_id", Big, primary_key=True, autoincrement=False),
     Column("patient_key", Big, nullable=False),
     Column("type", SmallInteger, nullable=False),
+    Column("code_key", Integer, nullable=False),
     Column("digest", LargeBinary, nullable=False),
     Column("facets", LargeBinary, nullable=False),
     UniqueConstraint("patient_key", "digest"),

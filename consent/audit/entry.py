@@ -1,0 +1,456 @@
+"""What the log remembers of one event, and the bytes that are hashed and stored.
+
+A record is a fixed head (version, time, interaction, outcome, status) and fields,
+each a tag, a length and a value, tags ascending, empty ones left out. The request
+can hold health values, so it is sealed under a key that can be destroyed; the leaf
+hashes what is stored and stays valid after that.
+
+Everything a client can choose is made printable and cut to a limit here, so that a
+line feed, an escape sequence, a bidirectional override or a megabyte of user agent
+reaches neither a log line, nor a terminal, nor a page.
+"""
+
+import struct
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+from operator import attrgetter
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from consent.audit.versions import (
+    EntryError,
+    pack_seqs,
+    read_varint,
+    unpack_seqs,
+    varint,
+)
+
+VERSION = 1
+"""First byte of every entry; another layout gets another number."""
+
+PSEUDONYM_LENGTH = 16
+"""Bytes of a patient's keyed pseudonym."""
+
+MAX_REQUEST = 4096
+"""Characters of a request that are kept."""
+
+MAX_ITEM = 256
+"""Characters of one purpose, count name or part of a basis."""
+
+
+class Interaction(StrEnum):
+    """What was done; FHIR's own words where it has one."""
+
+    READ = "read"
+    VREAD = "vread"
+    HISTORY = "history"
+    SEARCH = "search"
+    CREATE = "create"
+    UPDATE = "update"
+    PATCH = "patch"
+    DELETE = "delete"
+    BATCH = "batch"
+    TRANSACTION = "transaction"
+    OPERATION = "operation"
+    CAPABILITIES = "capabilities"
+    INGEST = "ingest"
+    IMPORT = "import"
+    EXPORT = "export"
+    DELIVERY = "delivery"
+    LOGIN = "login"
+    LOGOUT = "logout"
+    TOKEN = "token"  # noqa: S105 - the name of an event, not a secret
+    INTROSPECT = "introspect"
+    REVOKE = "revoke"
+    REGISTER = "register"
+    CONSENT_CHANGE = "consent-change"
+    CONSENT_DECISION = "consent-decision"
+    BREAK_GLASS = "break-glass"
+    CONFIG = "config"
+    KEY_ROTATION = "key-rotation"
+    USER_CHANGE = "user-change"
+    AUDIT_READ = "audit-read"
+    ERASURE = "erasure"
+    RETENTION = "retention"
+    START = "start"
+    STOP = "stop"
+    UNKNOWN = "unknown"
+
+
+class Outcome(StrEnum):
+    """How it ended."""
+
+    ALLOWED = "allowed"
+    DENIED = "denied"
+    ERROR = "error"
+
+
+class BasisKind(StrEnum):
+    """What a decision rested on."""
+
+    CONSENT = "consent"
+    OVERLAY = "overlay"
+    SCOPE = "scope"
+    BREAK_GLASS = "break-glass"
+    SELF = "self"
+
+
+INTERACTION_CODE = {interaction: code for code, interaction in enumerate(Interaction)}
+"""Stored numbers: members are only ever added at the end."""
+
+OUTCOME_CODE = {outcome: code for code, outcome in enumerate(Outcome)}
+"""Stored numbers: members are only ever added at the end."""
+
+_INTERACTIONS = tuple(Interaction)
+_OUTCOMES = tuple(Outcome)
+
+
+class Basis(NamedTuple):
+    """One ground of a decision.
+
+    Attributes:
+        kind: What it is.
+        name: The consent's version (`ID/_history/2`), the overlay's or scope's name.
+        path: Where in the consent, such as `provision.provision[0]`.
+
+    """
+
+    kind: BasisKind
+    name: str
+    path: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AuditRecord:
+    """One event of the log: who, what, why, on what ground, how it ended.
+
+    Attributes:
+        time_us: When it was answered, microseconds since 1970-01-01T00:00:00Z.
+        interaction: What was done.
+        outcome: How it ended.
+        status: The HTTP status of the answer; 0 where there was none.
+        request_id: Identifier that joins the log with the client's.
+        request: Method, path and query as asked; None where the key to it has been
+            destroyed, or was not at hand.
+        resource_type: FHIR type that was asked for; empty where there is none.
+        user: The person, as the login names them; empty where none is known.
+        client: The client's identifier.
+        organisation: On whose behalf.
+        address: Network address of the client.
+        user_agent: What the client calls itself.
+        token: Identifier of the access token that stands for it, never a part of it.
+        purposes: Codes of v3-PurposeOfUse.
+        patients: Keyed pseudonyms, 16 bytes each.
+        disclosed: `seq` numbers of the exact versions that left.
+        written: `seq` numbers of the versions that were stored.
+        counts: The numbers of a receipt, by reason.
+        basis: What the decision rested on.
+        reason: Code that says why it was refused or failed.
+
+    """
+
+    time_us: int
+    interaction: Interaction
+    outcome: Outcome
+    status: int = 0
+    request_id: str = ""
+    request: str | None = ""
+    resource_type: str = ""
+    user: str = ""
+    client: str = ""
+    organisation: str = ""
+    address: str = ""
+    user_agent: str = ""
+    token: bytes = b""
+    purposes: tuple[str, ...] = ()
+    patients: tuple[bytes, ...] = ()
+    disclosed: Sequence[int] = ()
+    written: Sequence[int] = ()
+    counts: tuple[tuple[str, int], ...] = ()
+    basis: tuple[Basis, ...] = ()
+    reason: str = ""
+
+
+_HEAD = struct.Struct(">BQBBH")
+
+_TEXTS = (
+    # tag, attribute, characters kept
+    (1, "resource_type", 64),
+    (2, "user", 128),
+    (3, "client", 128),
+    (4, "organisation", 128),
+    (5, "address", 64),
+    (6, "user_agent", 256),
+    (7, "reason", 64),
+)
+_TEXT_TAGS = tuple((bytes([tag]), limit) for tag, _, limit in _TEXTS)
+_text_values = attrgetter(*(attribute for _, attribute, _ in _TEXTS))
+
+_REQUEST_ID, _REQUEST_UUID = b"\x08", b"\x09"
+_REQUEST = b"\x0a"
+_TOKEN = b"\x0b"
+_PURPOSES = b"\x0c"
+_PATIENTS = b"\x0d"
+_DISCLOSED = b"\x0e"
+_WRITTEN = b"\x0f"
+_COUNTS = b"\x10"
+_BASIS = b"\x11"
+_LAST_TAG = 0x11
+
+_PART = "\x00"
+_ITEM = "\x1e"
+
+_KIND_LETTER = {
+    BasisKind.CONSENT: "c",
+    BasisKind.OVERLAY: "o",
+    BasisKind.SCOPE: "s",
+    BasisKind.BREAK_GLASS: "b",
+    BasisKind.SELF: "m",
+}
+_KIND_OF_LETTER = {letter: kind for kind, letter in _KIND_LETTER.items()}
+
+_SHORT_WORDS = (
+    # Control characters are free: no neutralised text holds one.
+    ("provision", "\x01"),
+    ("Observation", "\x02"),
+    ("patient/", "\x03"),
+    ("system/", "\x04"),
+    ("user/", "\x05"),
+    ("/_history/", "\x06"),
+)
+"""What the grounds of a decision repeat, and what stands for it in the entry."""
+
+
+def neutralise(text: str, limit: int) -> str:
+    """Return `text` with nothing in it that acts: printable, and at most `limit` long.
+
+    A character that is not printable becomes `⟨U+000A⟩`; a text that was cut says
+    how long it was.
+    """
+    if len(text) <= limit and text.isprintable():
+        return text
+    kept = "".join(
+        character if character.isprintable() else f"⟨U+{ord(character):04X}⟩"
+        for character in text[:limit]
+    )
+    return kept if len(text) <= limit else f"{kept}⟨cut, {len(text)} characters⟩"
+
+
+def encode(record: AuditRecord, *, seal: Callable[[bytes], bytes]) -> bytes:
+    """Return the bytes to store and to hash; the same for the same record and seal.
+
+    Args:
+        record: What happened.
+        seal: Encrypts the request under a key that can be destroyed.
+
+    """
+    parts = [
+        _HEAD.pack(
+            VERSION,
+            record.time_us,
+            INTERACTION_CODE[record.interaction],
+            OUTCOME_CODE[record.outcome],
+            record.status,
+        )
+    ]
+    for (tag, limit), text in zip(_TEXT_TAGS, _text_values(record), strict=True):
+        if text:
+            _add(parts, tag, neutralise(text, limit).encode())
+    if record.request_id:
+        _add_request_id(parts, record.request_id)
+    if record.request:
+        _add(parts, _REQUEST, seal(neutralise(record.request, MAX_REQUEST).encode()))
+    for (tag, pack), value in zip(_PACKERS, _packed_values(record), strict=True):
+        if value:
+            _add(parts, tag, pack(value))
+    return b"".join(parts)
+
+
+def _add(parts: list[bytes], tag: bytes, value: bytes) -> None:
+    parts += (tag, varint(len(value)), value)
+
+
+def _add_request_id(parts: list[bytes], request_id: str) -> None:
+    """Add the identifier, in 16 bytes where it is a UUID in its usual form."""
+    packed = _uuid_bytes(request_id)
+    if packed:
+        parts += (_REQUEST_UUID, b"\x10", packed)
+    else:
+        _add(parts, _REQUEST_ID, neutralise(request_id, 64).encode())
+
+
+def _uuid_bytes(text: str) -> bytes | None:
+    if len(text) != 36 or text[8] != "-":  # noqa: PLR2004 - the form of RFC 9562
+        return None
+    try:
+        packed = bytes.fromhex(text.replace("-", ""))
+    except ValueError:
+        return None
+    return packed if _uuid_text(packed) == text else None
+
+
+def _uuid_text(packed: bytes) -> str:
+    digits = packed.hex()
+    parts = (digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:])
+    return "-".join(parts)
+
+
+@lru_cache(maxsize=1024)
+def _texts(texts: tuple[str, ...]) -> bytes:
+    return _PART.join([neutralise(text, MAX_ITEM) for text in texts]).encode()
+
+
+def _pseudonyms(patients: tuple[bytes, ...]) -> bytes:
+    for pseudonym in patients:
+        if len(pseudonym) != PSEUDONYM_LENGTH:
+            raise ValueError(f"a pseudonym has {PSEUDONYM_LENGTH} bytes")
+    return b"".join(patients)
+
+
+def _counts(counts: Iterable[tuple[str, int]]) -> bytes:
+    parts: list[str] = []
+    for name, number in counts:
+        parts += (neutralise(name, MAX_ITEM), str(number))
+    return _PART.join(parts).encode()
+
+
+@lru_cache(maxsize=1024)
+def _bases(bases: tuple[Basis, ...]) -> bytes:
+    """Return the grounds; a client's are the same from request to request."""
+    text = _ITEM.join(
+        _PART.join(
+            (_KIND_LETTER[kind], neutralise(name, MAX_ITEM), neutralise(path, MAX_ITEM))
+        )
+        for kind, name, path in bases
+    )
+    for word, short in _SHORT_WORDS:
+        text = text.replace(word, short)
+    return text.encode()
+
+
+_PACKERS: tuple[tuple[bytes, Callable[[Any], bytes]], ...] = (
+    (_TOKEN, bytes),
+    (_PURPOSES, _texts),
+    (_PATIENTS, _pseudonyms),
+    (_DISCLOSED, pack_seqs),
+    (_WRITTEN, pack_seqs),
+    (_COUNTS, _counts),
+    (_BASIS, _bases),
+)
+_packed_values = attrgetter(
+    "token", "purposes", "patients", "disclosed", "written", "counts", "basis"
+)
+
+
+def decode(data: bytes, *, unseal: Callable[[bytes], bytes | None]) -> AuditRecord:
+    """Return the record that `encode` wrote.
+
+    Args:
+        data: The stored bytes.
+        unseal: Decrypts the request; None where its key has been destroyed.
+
+    Raises:
+        EntryError: for bytes that are not an entry of a known version.
+
+    """
+    if len(data) < _HEAD.size or data[0] != VERSION:
+        raise EntryError("The bytes are not an entry of a known version.")
+    try:
+        return _record(data, unseal)
+    except (ValueError, LookupError) as error:
+        raise EntryError("The bytes are not an entry of this log.") from error
+
+
+def _record(data: bytes, unseal: Callable[[bytes], bytes | None]) -> AuditRecord:
+    _, time_us, interaction, outcome, status = _HEAD.unpack_from(data)
+    fields = _fields(data)
+    texts = {
+        attribute: fields[tag].decode() for tag, attribute, _ in _TEXTS if tag in fields
+    }
+    return AuditRecord(
+        time_us=time_us,
+        interaction=_INTERACTIONS[interaction],
+        outcome=_OUTCOMES[outcome],
+        status=status,
+        request_id=_request_id(fields),
+        request=_request(fields.get(_REQUEST[0]), unseal),
+        token=fields.get(_TOKEN[0], b""),
+        purposes=_split(fields.get(_PURPOSES[0], b"")),
+        patients=_split_pseudonyms(fields.get(_PATIENTS[0], b"")),
+        disclosed=unpack_seqs(fields.get(_DISCLOSED[0], b"")),
+        written=unpack_seqs(fields.get(_WRITTEN[0], b"")),
+        counts=_split_counts(fields.get(_COUNTS[0], b"")),
+        basis=_split_bases(fields.get(_BASIS[0], b"")),
+        **texts,
+    )
+
+
+def _fields(data: bytes) -> dict[int, bytes]:
+    fields: dict[int, bytes] = {}
+    at = _HEAD.size
+    last = 0
+    while at < len(data):
+        tag = data[at]
+        if not last < tag <= _LAST_TAG:
+            raise EntryError("The entry has a field that is unknown or out of order.")
+        length, at = read_varint(data, at + 1)
+        value = data[at : at + length]
+        if len(value) != length:
+            raise EntryError("A field of the entry is cut off.")
+        fields[tag] = value
+        at += length
+        last = tag
+    return fields
+
+
+def _request_id(fields: dict[int, bytes]) -> str:
+    packed = fields.get(_REQUEST_UUID[0])
+    if packed is not None:
+        return str(UUID(bytes=packed))
+    return fields.get(_REQUEST_ID[0], b"").decode()
+
+
+def _request(
+    sealed: bytes | None, unseal: Callable[[bytes], bytes | None]
+) -> str | None:
+    if sealed is None:
+        return ""
+    request = unseal(sealed)
+    return None if request is None else request.decode()
+
+
+def _split(value: bytes) -> tuple[str, ...]:
+    return tuple(value.decode().split(_PART)) if value else ()
+
+
+def _split_pseudonyms(value: bytes) -> tuple[bytes, ...]:
+    if len(value) % PSEUDONYM_LENGTH:
+        raise EntryError("The patients of the entry are cut off.")
+    return tuple(
+        value[at : at + PSEUDONYM_LENGTH]
+        for at in range(0, len(value), PSEUDONYM_LENGTH)
+    )
+
+
+def _split_counts(value: bytes) -> tuple[tuple[str, int], ...]:
+    parts = _split(value)
+    return tuple(
+        (name, int(number))
+        for name, number in zip(parts[::2], parts[1::2], strict=True)
+    )
+
+
+def _split_bases(value: bytes) -> tuple[Basis, ...]:
+    if not value:
+        return ()
+    text = value.decode()
+    for word, short in _SHORT_WORDS:
+        text = text.replace(short, word)
+    return tuple(_basis(item) for item in text.split(_ITEM))
+
+
+def _basis(item: str) -> Basis:
+    letter, name, path = item.split(_PART)
+    return Basis(_KIND_OF_LETTER[letter], name, path)

@@ -1,0 +1,248 @@
+"""The algorithm: which rows of a patient a request may see, and why.
+
+A request is prepared once: whatever period, actor, purpose and action rule out is
+pruned. Then each signature is folded into a formula over a row's time and links;
+the same fold over one row's booleans decides that row and says why.
+
+For every purpose and every action: a deny of any consent wins, else a permit of any,
+else the default policy; all must come out permitted. docs/consent.md publishes it.
+"""
+
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from operator import attrgetter
+from typing import NamedTuple
+
+from consent.codes import BREAK_GLASS, is_purpose
+from consent.data_references import Context
+from consent.decision import Because, DefaultPolicy, Reason
+from consent.defaults import permits_by_default
+from consent.facets import Facets
+from consent.formula import Coding, Formula, conjunction, disjunction, negation
+from consent.in_force import Ballot, Policy, Subject, ballots
+from consent.labels import Labels
+from consent.overlays import CUSTODIAN, custodian
+from consent.provisions import ParsedConsent
+from consent.request import AccessRequest
+from consent.selectors import PARTS, Selector
+from consent.truth import Match
+from consent.votes import Live, Matcher, Question, Votes, votes
+
+ENGINE_VERSION = "1"
+"""Part of every decision; a change of any answer is a new version."""
+
+
+_DENIES = Votes(deny=True, permit=False)
+
+
+def vote(ballot: Ballot, match: Matcher) -> Votes:
+    """Return when the consent denies and when it permits."""
+    return _DENIES if ballot.live is None else votes(ballot.live, match)
+
+
+class Poll(NamedTuple):
+    """A question, and who may vote on it.
+
+    Attributes:
+        question: The purpose and the action.
+        is_refused: Whether it claims break-glass without attestation.
+        ballots: The consents in force that are not silent.
+
+    """
+
+    question: Question
+    is_refused: bool
+    ballots: tuple[Ballot, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grouped:
+    """The signatures of one patient, by what a request may see of their rows.
+
+    Attributes:
+        permitted: Signatures of which every row is released.
+        conditional: Formulas with the signatures whose rows they decide.
+
+    """
+
+    permitted: tuple[int, ...]
+    conditional: tuple[tuple[Formula, tuple[int, ...]], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreparedRequest:
+    """A request with the consents of one patient, pruned.
+
+    Attributes:
+        polls: One for each purpose and action.
+        context: Patient and devices.
+        refusal: Why nothing at all is released, if so.
+        default: What applies where no consent votes.
+        is_custodian: Whether the custodian overlay speaks for the request.
+
+    """
+
+    polls: tuple[Poll, ...]
+    context: Context
+    refusal: Reason | None
+    default: DefaultPolicy
+    is_custodian: bool
+    _formulas: dict[Hashable, Formula] = field(
+        default_factory=dict, repr=False, compare=False
+    )
+    _parts: Callable[[Facets], Hashable] = field(repr=False, compare=False)
+
+    def formula(self, facets: Facets) -> Formula:
+        """Return when a row of the signature is released."""
+        key = self._parts(facets)
+        found = self._formulas.get(key)
+        if found is None:
+            found = self._formulas[key] = self._fold(facets)
+        return found
+
+    def grouped(self, signatures: Mapping[int, Facets]) -> Grouped:
+        """Return signatures, by their numbers, with what decides on their rows."""
+        permitted: list[int] = []
+        conditional: dict[Formula, list[int]] = {}
+        for number, facets in signatures.items():
+            formula = self.formula(facets)
+            if formula is True:
+                permitted.append(number)
+            elif formula is not False:
+                conditional.setdefault(formula, []).append(number)
+        return Grouped(
+            permitted=tuple(permitted),
+            conditional=tuple(
+                (formula, tuple(numbers)) for formula, numbers in conditional.items()
+            ),
+        )
+
+    def _fold(self, facets: Facets) -> Formula:
+        if self.is_opened(facets):
+            return True
+        context = self.context
+        if self.refusal or any(poll.is_refused for poll in self.polls):
+            return False
+
+        def match(selector: Selector) -> Match:
+            return selector.matches(facets, context)
+
+        return conjunction(
+            [
+                self._released(ballots, purposes, facets.labels, match)
+                for ballots, purposes in self._distinct().items()
+            ]
+        )
+
+    def _distinct(self) -> Mapping[tuple[Ballot, ...], list[Coding | None]]:
+        """Return the purposes by their ballots: most questions are decided alike."""
+        found: dict[tuple[Ballot, ...], list[Coding | None]] = {}
+        for poll in self.polls:
+            found.setdefault(poll.ballots, []).append(poll.question.purpose)
+        return found
+
+    def _released(
+        self,
+        ballots: tuple[Ballot, ...],
+        purposes: list[Coding | None],
+        labels: Labels,
+        match: Matcher,
+    ) -> Formula:
+        found = [vote(ballot, match) for ballot in ballots]
+        by_default = all(
+            permits_by_default(self.default, purpose, labels) for purpose in purposes
+        )
+        return conjunction(
+            (
+                negation(disjunction([vote.deny for vote in found])),
+                disjunction([*(vote.permit for vote in found), by_default]),
+            )
+        )
+
+    def is_opened(self, facets: Facets) -> bool:
+        """Whether the custodian overlay opens the signature."""
+        return self.is_custodian and facets.content.type in CUSTODIAN.types
+
+
+def prepare(
+    consents: Sequence[ParsedConsent],
+    request: AccessRequest,
+    subject: Subject,
+    policy: Policy,
+) -> PreparedRequest:
+    """Return the request ready to be asked about the subject's signatures.
+
+    Args:
+        consents: The subject's consents, each in the version current at the time;
+            those of others are ignored.
+        request: Who asks for what.
+        subject: Whose rows are asked for.
+        policy: The deployment's choices.
+
+    """
+    polls = tuple(
+        Poll(
+            question,
+            _claims_break_glass(question, request),
+            tuple(ballots(consents, question, request, subject, policy)),
+        )
+        for question in _questions(request)
+    )
+    refusal = _refusal(subject, request)
+    is_custodian = refusal is None and custodian(request, subject.managing_organization)
+    context = Context(patient=subject.patient or "", topology=subject.topology)
+    return PreparedRequest(
+        polls=polls,
+        context=context,
+        refusal=refusal,
+        default=policy.default,
+        is_custodian=is_custodian,
+        _parts=_parts(polls, policy.default, is_custodian=is_custodian),
+    )
+
+
+def _refusal(subject: Subject, request: AccessRequest) -> Reason | None:
+    if subject.patient is None:
+        return Reason(because=Because.UNATTRIBUTED)
+    return None if request.actions else Reason(because=Because.NO_ACTION)
+
+
+def _questions(request: AccessRequest) -> Iterator[Question]:
+    for purpose in request.purposes or (None,):
+        for action in request.actions:
+            yield Question(purpose, action)
+
+
+def _claims_break_glass(question: Question, request: AccessRequest) -> bool:
+    return (
+        question.purpose is not None
+        and is_purpose(question.purpose, BREAK_GLASS)
+        and not request.btg_attested
+    )
+
+
+def _parts(
+    polls: Sequence[Poll], default: DefaultPolicy, *, is_custodian: bool
+) -> Callable[[Facets], Hashable]:
+    """Return what of a signature the answer depends on."""
+    names: set[str] = set()
+    if default in _LABEL_POLICIES:
+        names.add("labels")
+    if is_custodian:
+        names.add("content")
+    for poll in polls:
+        for ballot in poll.ballots:
+            names.update(_asked(ballot.live))
+    return attrgetter(*sorted(names)) if names else lambda _: None
+
+
+_LABEL_POLICIES = frozenset({DefaultPolicy.BASIC_NORMAL, DefaultPolicy.ALL_NORMAL})
+
+
+def _asked(live: Live | None) -> Iterator[str]:
+    if live is None:
+        return
+    for selector in live.rule.selectors:
+        yield from PARTS[type(selector)]
+    for child in live.children:
+        yield from _asked(child)

@@ -1,0 +1,99 @@
+"""One resource decided, with every reason that supports the outcome.
+
+The same votes as for signatures, taken over the row's own facts.
+
+docs/consent.md
+"""
+
+from collections.abc import Iterator
+
+from consent.data_references import Context
+from consent.decision import Because, Decision, DefaultPolicy, Reason
+from consent.defaults import permits_by_default
+from consent.engine import Poll, PreparedRequest, vote
+from consent.facets import Facets
+from consent.formula import Row, evaluate
+from consent.in_force import Ballot
+from consent.labels import Labels
+from consent.overlays import CUSTODIAN
+from consent.selectors import Selector
+from consent.truth import Match
+from consent.votes import Matcher, Question, deciding
+
+
+def decide_resource(prepared: PreparedRequest, facets: Facets, row: Row) -> Decision:
+    """Return the decision for one resource, with every reason that supports it."""
+    if prepared.refusal is not None:
+        return Decision(is_permitted=False, reasons=(prepared.refusal,))
+    if prepared.is_opened(facets):
+        opened = Reason(because=Because.OVERLAY, name=CUSTODIAN.name)
+        return Decision(is_permitted=True, reasons=(opened,))
+    match = _row_matcher(facets, row, prepared.context)
+    answers = [
+        _answer(poll, match, facets.labels, prepared.default) for poll in prepared.polls
+    ]
+    denied = [answer for answer in answers if not answer.is_permitted]
+    return Decision(
+        is_permitted=not denied,
+        reasons=tuple(
+            reason for answer in denied or answers for reason in answer.reasons
+        ),
+    )
+
+
+def _row_matcher(facets: Facets, row: Row, context: Context) -> Matcher:
+    def match(selector: Selector) -> Match:
+        found = selector.matches(facets, context)
+        return Match(evaluate(found.is_true, row), evaluate(found.not_false, row))
+
+    return match
+
+
+def _answer(
+    poll: Poll, match: Matcher, labels: Labels, default: DefaultPolicy
+) -> Decision:
+    """Return the decision on one question."""
+    purpose, action = poll.question
+    if poll.is_refused:
+        refused = Reason(because=Because.BTG_NOT_ATTESTED, purpose=purpose)
+        return Decision(is_permitted=False, reasons=(refused,))
+    found = [(ballot, vote(ballot, match)) for ballot in poll.ballots]
+    for is_permitted, side in ((False, "deny"), (True, "permit")):
+        voters = [ballot for ballot, vote in found if getattr(vote, side)]
+        if voters:
+            return Decision(
+                is_permitted=is_permitted,
+                reasons=tuple(
+                    reason
+                    for ballot in voters
+                    for reason in _vote_reasons(ballot, match, side, poll.question)
+                ),
+            )
+    fallen_back = Reason(
+        because=Because.DEFAULT, name=default.value, purpose=purpose, action=action
+    )
+    return Decision(
+        is_permitted=permits_by_default(default, purpose, labels),
+        reasons=(fallen_back,),
+    )
+
+
+def _vote_reasons(
+    ballot: Ballot, match: Matcher, side: str, question: Question
+) -> Iterator[Reason]:
+    consent = ballot.consent
+    if ballot.live is None:
+        because = Because.INDETERMINATE
+        paths: list[str | None] = [None]
+    else:
+        because = Because(side)
+        paths = list(deciding(ballot.live, match, side))
+    for path in paths:
+        yield Reason(
+            because=because,
+            name=consent.reference,
+            version=consent.version,
+            path=path,
+            purpose=question.purpose,
+            action=question.action,
+        )

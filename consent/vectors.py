@@ -1,0 +1,325 @@
+"""Decision vectors: files that say what is released, run through every decider.
+
+`python -m consent.vectors FILE…` runs files of the format `consent-vectors/1`. A
+decider is any implementation of the decision; others than this package's evaluator
+register a factory in the entry-point group `consent.deciders`. A vector that only
+one implementation passes proves little: fewer than two deciders is a failure.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, tzinfo
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+from conformance.fhir_json import loads
+from consent.codes import ACT_REASON
+from consent.contents import walk
+from consent.decision import DefaultPolicy
+from consent.engine import PreparedRequest, prepare
+from consent.explain import decide_resource
+from consent.formula import Coding, Row, evaluate
+from consent.in_force import Policy, Subject
+from consent.labels import stated_labels
+from consent.moments import bounds
+from consent.provisions import read
+from consent.references import Deployment, local
+from consent.request import AccessRequest
+from consent.signature import describe
+from consent.topology import Topology
+
+GROUP = "consent.deciders"
+FORMAT = "consent-vectors/1"
+
+_MIN_DECIDERS = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One vector, in the words of this package.
+
+    Attributes:
+        id: The vector's label.
+        request: Who asks for what, and when.
+        default: The default policy.
+        deployment: Zone and bases of the server.
+        device_parents: Child Device or DeviceMetric → what it belongs to.
+        consents: The Consents on file, as they stand, however malformed.
+        resources: All resources of the file by name; their meta.security counts as
+            set by our own labeller.
+        expect: Name → whether it is released.
+
+    """
+
+    id: str
+    request: AccessRequest
+    default: DefaultPolicy
+    deployment: Deployment
+    device_parents: Mapping[str, str]
+    consents: tuple[Mapping[str, Any], ...]
+    resources: Mapping[str, Mapping[str, Any]]
+    expect: Mapping[str, bool]
+
+
+Decider = Callable[[Case], Mapping[str, bool]]
+"""Returns whether each resource of `Case.expect`, by name, is released."""
+
+Factory = Callable[[], AbstractContextManager[Decider | None]]
+"""What an entry point loads; its context yields None where it cannot run here."""
+
+
+class Disagreement(Exception):  # noqa: N818 - what it is, not that it is one
+    """The formulas of signatures and the per-resource decision differ."""
+
+
+def cases(path: Path, zone: tzinfo = UTC) -> Iterator[Case]:
+    """Yield the vectors of a file.
+
+    Raises:
+        ValueError: for another format.
+
+    """
+    document = loads(path.read_bytes())
+    if document.get("format") != FORMAT:
+        raise ValueError(f"{path.name} is not of the format {FORMAT}")
+    server = document["server"]
+    deployment = Deployment(zone=zone, own_bases=tuple(server["server_bases"]))
+    resources = {
+        name: _content(value, path) for name, value in document["resources"].items()
+    }
+    for vector in document["vectors"]:
+        yield Case(
+            id=vector["id"],
+            request=_request(vector["request"], vector["context"]["t"], zone),
+            default=DefaultPolicy(vector["context"]["default_policy"]),
+            deployment=deployment,
+            device_parents=server["device_parents"],
+            consents=tuple(_content(value, path) for value in vector["consents"]),
+            resources=resources,
+            expect={
+                name: outcome == "permit" for name, outcome in vector["expect"].items()
+            },
+        )
+
+
+def _content(value: Any, path: Path) -> Any:
+    if "$file" in value:
+        return loads((path.parent / value["$file"]).read_bytes())
+    return value
+
+
+def _request(value: Mapping[str, Any], at: str, zone: tzinfo) -> AccessRequest:
+    moment = bounds(at, zone)
+    if moment is None:
+        raise ValueError("context.t is no FHIR instant")
+    return AccessRequest(
+        actors=frozenset(value["actors"]),
+        individual_known=value["individual_known"],
+        purposes=tuple(_purpose(text) for text in value["purposes"]),
+        actions=tuple(value["actions"]),
+        btg_attested=value["btg_attested"],
+        at_us=moment[0],
+    )
+
+
+def _purpose(text: str) -> Coding:
+    system, bar, code = text.rpartition("|")
+    return (system, code) if bar else (ACT_REASON, text)
+
+
+def decide(case: Case) -> dict[str, bool]:
+    """Return the evaluator's answers, by signature and by resource.
+
+    Raises:
+        Disagreement: where the two ways differ.
+
+    """
+    consents = [read(consent, deployment=case.deployment) for consent in case.consents]
+    referrers = _referrers(case)
+    prepared: dict[str | None, PreparedRequest] = {}
+    answers = {}
+    for name in case.expect:
+        resource = case.resources[name]
+        described = describe(
+            resource, labels=stated_labels(resource), deployment=case.deployment
+        )
+        patient = described.patient
+        if patient not in prepared:
+            subject = Subject(patient=patient, topology=_topology(case))
+            policy = Policy(default=case.default)
+            prepared[patient] = prepare(consents, case.request, subject, policy)
+        reference = _reference(resource)
+        row = Row(
+            reference=reference,
+            start_us=described.start_us,
+            end_us=described.end_us,
+            mentions=described.mentions,
+            referred_by=frozenset(referrers.get(reference, ())),
+            codings=described.codings,
+        )
+        answers[name] = evaluate(prepared[patient].formula(described.facets), row)
+        decision = decide_resource(prepared[patient], described.facets, row)
+        if decision.is_permitted != answers[name]:
+            raise Disagreement(f"{case.id} {name}")
+    return answers
+
+
+def _topology(case: Case) -> Topology:
+    return Topology(
+        parents={child: (parent,) for child, parent in case.device_parents.items()}
+    )
+
+
+def _reference(resource: Mapping[str, Any]) -> str:
+    return f"{resource['resourceType']}/{resource['id']}"
+
+
+def _referrers(case: Case) -> Mapping[str, set[str]]:
+    """Return what refers to each resource, among the resources of the file."""
+    found: dict[str, set[str]] = {}
+    for resource in case.resources.values():
+        for text in walk(resource).references:
+            target = local(text, case.deployment.own_bases)
+            if target is not None:
+                found.setdefault(target, set()).add(_reference(resource))
+    return found
+
+
+@contextmanager
+def evaluator() -> Iterator[Decider]:
+    """Offer this package's evaluator."""
+    yield decide
+
+
+BUILT_IN: Mapping[str, Factory] = {"evaluator": evaluator}
+"""Deciders that need no installation."""
+
+
+def factories() -> dict[str, Factory]:
+    """Return the deciders known here: this package's, and the installed ones."""
+    installed = {point.name: point.load() for point in entry_points(group=GROUP)}
+    return {**installed, **BUILT_IN}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """One expectation, put to one decider.
+
+    Attributes:
+        decider: Its name.
+        case: The vector's id.
+        resource: The resource's name.
+        expected: Whether it should be released.
+        got: Whether it was; None where the decider failed.
+        error: How it failed.
+
+    """
+
+    decider: str
+    case: str
+    resource: str
+    expected: bool
+    got: bool | None
+    error: str = ""
+
+    @property
+    def is_passed(self) -> bool:
+        """Whether the answer is the expected one."""
+        return self.got is self.expected
+
+    def __str__(self) -> str:
+        got = _WORDS[self.got] + (f" ({self.error})" if self.error else "")
+        return (
+            f"{self.decider}: {self.case} {self.resource}: "
+            f"expected {_WORDS[self.expected]}, got {got}"
+        )
+
+
+_WORDS = {True: "permit", False: "withhold", None: "no answer"}
+
+
+def run(path: Path, decider: Decider, name: str = "decider") -> list[Outcome]:
+    """Return an outcome for each expectation of the file."""
+    return [outcome for case in cases(path) for outcome in _ask(case, decider, name)]
+
+
+def _ask(case: Case, decider: Decider, name: str) -> Iterator[Outcome]:
+    answers: Mapping[str, bool] = {}
+    error = ""
+    try:
+        answers = decider(case)
+    except Exception as failure:  # noqa: BLE001 - a decider that fails has not passed
+        error = f"{type(failure).__name__}: {failure}"
+    for resource, expected in case.expect.items():
+        yield Outcome(
+            decider=name,
+            case=case.id,
+            resource=resource,
+            expected=expected,
+            got=answers.get(resource),
+            error=error,
+        )
+
+
+def main(
+    arguments: Sequence[str] | None = None,
+    known: Mapping[str, Factory] | None = None,
+) -> int:
+    """Run the files through the deciders; return 0 where all is well, else 1."""
+    parser = argparse.ArgumentParser(
+        prog="python -m consent.vectors",
+        description="Run consent decision vectors through every registered decider.",
+    )
+    parser.add_argument("files", metavar="FILE", nargs="+", type=Path)
+    paths = parser.parse_args(arguments).files
+    with ExitStack() as stack:
+        deciders, absent = _open(factories() if known is None else known, stack)
+        outcomes = [
+            outcome
+            for name, decider in deciders.items()
+            for path in paths
+            for outcome in run(path, decider, name)
+        ]
+    _say(_report(deciders, absent, outcomes))
+    is_failed = any(not outcome.is_passed for outcome in outcomes)
+    return 1 if is_failed or len(deciders) < _MIN_DECIDERS else 0
+
+
+def _open(
+    known: Mapping[str, Factory], stack: ExitStack
+) -> tuple[dict[str, Decider], list[str]]:
+    deciders = {}
+    absent = []
+    for name, factory in sorted(known.items()):
+        decider = stack.enter_context(factory())
+        if decider is None:
+            absent.append(name)
+        else:
+            deciders[name] = decider
+    return deciders, absent
+
+
+def _report(
+    deciders: Iterable[str], absent: Iterable[str], outcomes: Sequence[Outcome]
+) -> Iterator[str]:
+    names = list(deciders)
+    yield f"Deciders: {', '.join(names)}"
+    yield from (f"Not run here: {name}" for name in absent)
+    if len(names) < _MIN_DECIDERS:
+        yield f"At least {_MIN_DECIDERS} deciders must run."
+    failures = [outcome for outcome in outcomes if not outcome.is_passed]
+    yield from map(str, failures)
+    yield f"{len(outcomes) - len(failures)} passed, {len(failures)} failed"
+
+
+def _say(lines: Iterable[str]) -> None:
+    for line in lines:
+        sys.stdout.write(f"{line}\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

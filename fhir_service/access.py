@@ -1,0 +1,443 @@
+"""The one gate: what a grant may see of a patient, as a view for SQL.
+
+Nobody else calls the consent engine. A decision is made once for each signature and
+remembered until one of its inputs changes: the consents, the signatures, the
+requester, or the clock passing a boundary. Whatever fails, denies.
+
+docs/consent.md has the algorithm.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from conformance import fhir_json
+from conformance.classes import ResourceClass, class_of
+from consent.audit.entry import Basis, BasisKind
+from consent.capture import ENFORCED
+from consent.codes import ACT_REASON
+from consent.decision import Because, DefaultPolicy, Reason
+from consent.engine import PreparedRequest, prepare
+from consent.explain import decide_resource
+from consent.facets import Facets
+from consent.formula import (
+    TIMES,
+    And,
+    Formula,
+    HasCoding,
+    Not,
+    Or,
+    Row,
+    conjunction,
+    disjunction,
+    evaluate,
+    negation,
+    strengthen,
+)
+from consent.in_force import Policy, Subject, validity
+from consent.labels import label
+from consent.provisions import ParsedConsent, read_bytes
+from consent.request import AccessRequest
+from consent.signature import describe
+from fhir_service.auth.bearer import Grant
+from fhir_service.auth.scopes import Filters
+from fhir_service.storage import concepts, patients, resources, types
+from fhir_service.storage.concepts import Coding
+from fhir_service.storage.engine import Snapshot
+from fhir_service.storage.patients import PatientState
+from fhir_service.storage.predicate import HasCodingId, View
+from fhir_service.storage.repository import (
+    Repository,
+    category_codings,
+)
+from fhir_service.storage.resources import Stored
+from fhir_service.storage.tables import SHARED
+
+REMEMBERED_DECISIONS = 16_384
+REMEMBERED_CONSENTS = 4_096
+CONSENTS_OF_ONE_PATIENT = 10_000
+
+_ASKABLE = TIMES | {HasCoding}
+"""Atoms that the indexes answer; what hangs on another is withheld."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decided:
+    """A view, why it is as it is, and whose data it concerns.
+
+    Attributes:
+        view: The rows that may be seen.
+        basis: What the decision rests on, for the audit.
+        patients: Ids of the patients concerned; none for shared resources.
+        by_code: Concept → the signatures that have it as their principal code.
+
+    """
+
+    view: View
+    basis: tuple[Basis, ...]
+    patients: tuple[str, ...]
+    by_code: Mapping[int, frozenset[int]]
+
+    def of_codes(self, codes: Iterable[int]) -> View:
+        """Return the part of the view that can have one of these concepts."""
+        none: frozenset[int] = frozenset()
+        return self.view.of_code(
+            none.union(*(self.by_code.get(code, none) for code in codes))
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Timed:
+    """A prepared request and the instants between which it holds."""
+
+    prepared: PreparedRequest
+    start_us: int | None
+    until_us: int | None
+
+    def holds(self, at_us: int) -> bool:
+        return (self.start_us is None or self.start_us <= at_us) and (
+            self.until_us is None or at_us < self.until_us
+        )
+
+
+_OF_SHARED = Decided(
+    view=View(patient_key=SHARED, groups=(), whole=True),
+    basis=(Basis(BasisKind.SCOPE, "shared"),),
+    patients=(),
+    by_code={},
+)
+
+
+class Gate:
+    """Decides, and remembers what it decided.
+
+    Args:
+        repository: Where the consents are.
+        policy: What applies where no consent votes.
+        clock: Microseconds since 1970.
+
+    """
+
+    def __init__(
+        self,
+        repository: Repository,
+        policy: DefaultPolicy,
+        clock: Callable[[], int],
+    ) -> None:
+        self._repository = repository
+        self._policy = policy
+        self._clock = clock
+        self._consents: OrderedDict[tuple[int, int], tuple[ParsedConsent, ...]] = (
+            OrderedDict()
+        )
+        self._prepared: OrderedDict[tuple[object, ...], _Timed] = OrderedDict()
+        self._decided: OrderedDict[
+            tuple[object, ...], tuple[PreparedRequest, Decided]
+        ] = OrderedDict()
+        self._guard = threading.Lock()
+
+    def view(
+        self, snapshot: Snapshot, grant: Grant, state: PatientState, type_: str
+    ) -> Decided:
+        """Return what the grant may see of the patient's resources of a type."""
+        request = self._request(grant, reading(grant, state))
+        prepared = self._prepare(snapshot, request, state)
+        at = (
+            state.key,
+            state.signature_version,
+            state.consent_epoch,
+            type_,
+            request.context,
+        )
+        known = self._decided.get(at)
+        if known is not None and known[0] is prepared:
+            return known[1]
+        decided = self._decide(snapshot, prepared, state, type_)
+        self._remember(self._decided, at, (prepared, decided), REMEMBERED_DECISIONS)
+        return decided
+
+    def of_row(self, snapshot: Snapshot, grant: Grant, stored: Stored) -> Decided:
+        """Return the view that a stored version belongs to."""
+        type_ = types.name_of(stored.type_id)
+        if class_of(type_) is ResourceClass.SHARED:
+            return _OF_SHARED
+        state = patients.by_key(snapshot, stored.patient_key)
+        if state is None or not state.key:
+            return _hidden(stored.patient_key)
+        return self.view(snapshot, grant, state, type_)
+
+    def permits(
+        self,
+        snapshot: Snapshot,
+        decided: Decided,
+        stored: Stored,
+        filters: tuple[Filters, ...],
+    ) -> bool:
+        """Whether the view holds this version, and a scope admits it."""
+        return self._is_in_scope(snapshot, stored, filters) and self._is_in_view(
+            snapshot, decided.view, stored
+        )
+
+    def _is_in_view(self, snapshot: Snapshot, view: View, stored: Stored) -> bool:
+        if view.whole:
+            return True
+        for formula, ids in view.groups:
+            if stored.signature_id in ids:
+                return formula is True or self._holds(snapshot, formula, stored)
+        return False
+
+    def _holds(self, snapshot: Snapshot, formula: Formula, stored: Stored) -> bool:
+        body = fhir_json.loads(self._repository.body(snapshot, stored))
+        described = describe(
+            body, labels=label(body), deployment=self._repository.deployment
+        )
+        known = concepts.other_codings(snapshot, stored.patient_key)
+        row = Row(
+            reference="",
+            start_us=described.start_us,
+            end_us=described.end_us,
+        )
+        held = {known[coding] for coding in described.codings if coding in known}
+        return evaluate(_settle(formula, held), row)
+
+    def _is_in_scope(
+        self, snapshot: Snapshot, stored: Stored, filters: tuple[Filters, ...]
+    ) -> bool:
+        if any(not alternative for alternative in filters):
+            return True
+        body = fhir_json.loads(self._repository.body(snapshot, stored))
+        codings = category_codings(body)
+        return any(
+            all(
+                one.parameter == "category" and (one.system, one.code) in codings
+                for one in alternative
+            )
+            for alternative in filters
+        )
+
+    def collects(
+        self, snapshot: Snapshot, grant: Grant, key: int, resource: Mapping[str, Any]
+    ) -> bool:
+        """Whether a resource from a device may be collected."""
+        state = self.state(snapshot, key)
+        described = describe(
+            resource, labels=label(resource), deployment=self._repository.deployment
+        )
+        return evaluate(
+            self.collect_formula(snapshot, grant, state, described.facets),
+            Row(
+                reference="",
+                start_us=described.start_us,
+                end_us=described.end_us,
+                codings=described.codings,
+            ),
+        )
+
+    def collect_formula(
+        self, snapshot: Snapshot, grant: Grant, state: PatientState, facets: Facets
+    ) -> Formula:
+        """Return when a row with these facets may be collected."""
+        request = self._request(grant, ("collect",))
+        prepared = self._prepare(snapshot, request, state)
+        return strengthen(prepared.formula(facets), _ASKABLE)
+
+    @staticmethod
+    def state(snapshot: Snapshot, key: int) -> PatientState:
+        """Return the patient of `key`.
+
+        Raises:
+            LookupError: where there is none; the caller has just written to it.
+
+        """
+        state = patients.by_key(snapshot, key)
+        if state is None:
+            raise LookupError("a resource belongs to no patient")
+        return state
+
+    def _request(self, grant: Grant, actions: tuple[str, ...]) -> AccessRequest:
+        return AccessRequest(
+            actors=grant.actors,
+            individual_known=grant.individual_known,
+            purposes=tuple((ACT_REASON, code) for code in grant.purposes),
+            actions=actions,
+            btg_attested=False,
+            at_us=self._clock(),
+        )
+
+    def _prepare(
+        self, snapshot: Snapshot, request: AccessRequest, state: PatientState
+    ) -> PreparedRequest:
+        at = (state.key, state.consent_epoch, state.organization, request.context)
+        known = self._prepared.get(at)
+        if known is not None and known.holds(request.at_us):
+            return known.prepared
+        found = self.consents(snapshot, state)
+        prepared = prepare(
+            found,
+            request,
+            Subject(
+                patient=f"Patient/{state.id}",
+                managing_organization=state.organization,
+            ),
+            Policy(default=self._policy, enforced=ENFORCED),
+        )
+        start_us, until_us = validity(found, request.at_us)
+        timed = _Timed(prepared=prepared, start_us=start_us, until_us=until_us)
+        self._remember(self._prepared, at, timed, REMEMBERED_DECISIONS)
+        return prepared
+
+    def consents(
+        self, snapshot: Snapshot, state: PatientState
+    ) -> tuple[ParsedConsent, ...]:
+        """Return the patient's consents, read as the engine decides on them."""
+        at = (state.key, state.consent_epoch)
+        known = self._consents.get(at)
+        if known is None:
+            known = tuple(self._read_consents(snapshot, state))
+            self._remember(self._consents, at, known, REMEMBERED_CONSENTS)
+        return known
+
+    def _read_consents(
+        self, snapshot: Snapshot, state: PatientState
+    ) -> Iterable[ParsedConsent]:
+        stored = resources.of_patient(
+            snapshot,
+            state.key,
+            types.number_of("Consent"),
+            after=0,
+            count=CONSENTS_OF_ONE_PATIENT,
+        )
+        for one in stored:
+            body = self._repository.body(snapshot, one)
+            yield read_bytes(
+                body,
+                reference=f"Consent/{fhir_json.loads(body)['id']}",
+                patient=f"Patient/{state.id}",
+                deployment=self._repository.deployment,
+            )
+
+    def _decide(
+        self,
+        snapshot: Snapshot,
+        prepared: PreparedRequest,
+        state: PatientState,
+        type_: str,
+    ) -> Decided:
+        number = types.number_of(type_)
+        signatures = {
+            one.id: one
+            for one in self._repository.signatures.of(snapshot, state)
+            if one.type_id == number
+        }
+        grouped = prepared.grouped({id_: one.facets for id_, one in signatures.items()})
+        known = concepts.other_codings(snapshot, state.key)
+        groups: dict[Formula, list[int]] = {True: list(grouped.permitted)}
+        for formula, ids in grouped.conditional:
+            bound = _bind(strengthen(formula, _ASKABLE), known)
+            if bound is not False:
+                groups.setdefault(bound, []).extend(ids)
+        kept = tuple((formula, tuple(ids)) for formula, ids in groups.items() if ids)
+        by_code: dict[int, set[int]] = {}
+        for one in signatures.values():
+            by_code.setdefault(one.code_key, set()).add(one.id)
+        return Decided(
+            view=View(
+                patient_key=state.key,
+                groups=kept,
+                whole=bool(signatures) and len(groups[True]) == len(signatures),
+            ),
+            basis=_basis(prepared, kept, {k: v.facets for k, v in signatures.items()}),
+            patients=(state.id,),
+            by_code={code: frozenset(ids) for code, ids in by_code.items()},
+        )
+
+    def _remember(
+        self, cache: "OrderedDict[Any, Any]", at: object, value: object, size: int
+    ) -> None:
+        with self._guard:
+            cache[at] = value
+            while len(cache) > size:
+                cache.popitem(last=False)
+
+
+def reading(grant: Grant, state: PatientState) -> tuple[str, ...]:
+    """Return the actions that a read implies.
+
+    Within the organisation that manages the patient it is access; to anybody else
+    the data is disclosed as well.
+    """
+    if state.organization is not None and grant.organization == state.organization:
+        return ("access",)
+    return ("access", "disclose")
+
+
+def _hidden(patient_key: int) -> Decided:
+    return Decided(
+        view=View(patient_key=patient_key, groups=(), whole=False),
+        basis=(),
+        patients=(),
+        by_code={},
+    )
+
+
+def _map(formula: Formula, atom: Callable[[Any], Formula]) -> Formula:
+    """Return the formula with every atom replaced."""
+    if isinstance(formula, bool):
+        return formula
+    if isinstance(formula, And):
+        return conjunction([_map(part, atom) for part in formula.parts])
+    if isinstance(formula, Or):
+        return disjunction([_map(part, atom) for part in formula.parts])
+    if isinstance(formula, Not):
+        return negation(_map(formula.part, atom))
+    return atom(formula)
+
+
+def _bind(formula: Formula, known: Mapping[Coding, int]) -> Formula:
+    """Return the formula over coding numbers; what no row has is false."""
+
+    def atom(one: Any) -> Any:
+        if isinstance(one, HasCoding):
+            number = known.get((one.system, one.code))
+            return False if number is None else HasCodingId(number)
+        return one
+
+    return _map(formula, atom)
+
+
+def _settle(formula: Formula, held: set[int]) -> Formula:
+    """Return the formula with its codings answered for one row."""
+
+    def atom(one: Any) -> Any:
+        return one.coding_id in held if isinstance(one, HasCodingId) else one
+
+    return _map(formula, atom)
+
+
+def _basis(
+    prepared: PreparedRequest,
+    groups: tuple[tuple[Formula, tuple[int, ...]], ...],
+    facets: Mapping[int, Facets],
+) -> tuple[Basis, ...]:
+    """Return why the first permitted signature is permitted, or the first denied."""
+    first = groups[0][1][0] if groups else next(iter(facets), None)
+    if first is None:
+        return ()
+    decision = decide_resource(prepared, facets[first], Row(reference=""))
+    return tuple(dict.fromkeys(_ground(reason) for reason in decision.reasons))
+
+
+_KINDS = {Because.OVERLAY: BasisKind.OVERLAY}
+
+
+def _ground(reason: Reason) -> Basis:
+    name = reason.name or reason.because.value
+    if reason.version is not None:
+        name = f"{name.removeprefix('Consent/')}/_history/{reason.version}"
+    kind = _KINDS.get(
+        reason.because,
+        BasisKind.CONSENT if reason.version is not None else BasisKind.OVERLAY,
+    )
+    return Basis(kind, name, reason.path or "")

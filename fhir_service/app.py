@@ -1,0 +1,179 @@
+"""The web application: Flask for everything, the hot reads in front of it."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import structlog
+from flask import Flask, Response, request
+
+from conformance import fhir_json
+from conformance.issues import FHIRError, IssueType
+from fhir_service import errors, logs
+from fhir_service.auth.services import AuthServices
+from fhir_service.auth_routes import auth_blueprint
+from fhir_service.deployment import Deployment, open_deployment, opened
+from fhir_service.metrics import Metrics
+from fhir_service.pages.login import pages_blueprint
+from fhir_service.readiness import Probe, readiness
+from fhir_service.rest.door import Service
+from fhir_service.rest.wsgi import REQUEST_ID, ROUTE, wsgi_handler
+from fhir_service.routes import fhir_blueprint, hot_routes
+from fhir_service.settings import Settings, shared_metrics
+from fhir_service.storage import audit_log, migrations
+from fhir_service.storage.engine import Transaction
+from mappings.vendors.table import VENDORS
+
+_log = structlog.get_logger()
+
+
+def create_service(settings: Settings) -> Service:
+    """Return what the door of a web process serves."""
+    deployment = open_deployment(settings)
+    metrics = Metrics(sources=VENDORS, shared=shared_metrics())
+    application = create_app(deployment, metrics)
+    checkpoints = deployment.checkpoint_writer()
+    checkpoints.start()
+
+    def close() -> None:
+        checkpoints.stop()
+        deployment.database.close()
+
+    return Service(
+        handle=wsgi_handler(application.wsgi_app),
+        hot=hot_routes(deployment.services),
+        metrics=metrics,
+        close=close,
+    )
+
+
+def create_app(deployment: Deployment, metrics: Metrics) -> Flask:
+    """Return the Flask application over an open deployment."""
+    application = Flask(__name__, static_folder=None, template_folder="pages/templates")
+    application.register_blueprint(fhir_blueprint(deployment.services))
+    application.register_blueprint(auth_blueprint(deployment.auth))
+    application.register_blueprint(pages_blueprint(deployment.auth))
+    _add_probes(application, deployment, metrics)
+    _add_error_handlers(application)
+    application.after_request(_name_route)
+    return application
+
+
+def _name_route(response: Response) -> Response:
+    rule = request.url_rule
+    if ROUTE not in request.environ and rule is not None:
+        request.environ[ROUTE] = rule.rule
+    return response
+
+
+def _add_probes(application: Flask, deployment: Deployment, metrics: Metrics) -> None:
+    @application.get("/livez")
+    def livez() -> Response:
+        return Response("ok\n", mimetype="text/plain")
+
+    @application.get("/readyz")
+    def readyz() -> Response:
+        ready, told = readiness(probes_of(deployment))
+        return Response(
+            fhir_json.dumps({"ready": ready, "checks": told}),
+            status=200 if ready else 503,
+            mimetype="application/json",
+        )
+
+    if deployment.settings.metrics:
+
+        @application.get("/metrics")
+        def metrics_page() -> Response:
+            return Response(metrics.render(), content_type="text/plain; version=0.0.4")
+
+
+def _add_error_handlers(application: Flask) -> None:
+    @application.errorhandler(404)
+    def absent(_error: object) -> Response:
+        return _outcome(FHIRError(IssueType.NOT_FOUND, "There is nothing here."), 404)
+
+    @application.errorhandler(405)
+    def other_method(_error: object) -> Response:
+        error = FHIRError(
+            IssueType.NOT_SUPPORTED, "The path does not answer this method."
+        )
+        return _outcome(error, 405)
+
+    @application.errorhandler(FHIRError)
+    def refused(error: FHIRError) -> Response:
+        return _outcome(error, errors.status_of(error))
+
+    @application.errorhandler(Exception)
+    def failed(error: Exception) -> Response:
+        _log.error("failed", **logs.describe(error))
+        told = FHIRError(IssueType.EXCEPTION, "The service has met a fault of its own.")
+        return _outcome(told, 500)
+
+
+def _outcome(error: FHIRError, status: int) -> Response:
+    request_id = request.environ.get(REQUEST_ID) or "unnamed"
+    return Response(
+        errors.outcome_bytes(error, request_id),
+        status=status,
+        content_type="application/fhir+json; charset=utf-8",
+    )
+
+
+def probes_of(deployment: Deployment) -> Mapping[str, Probe]:
+    """Return what must work before requests are taken."""
+
+    def database() -> None:
+        with deployment.database.read() as snapshot:
+            audit_log.head(snapshot)
+
+    def schema() -> None:
+        if migrations.applied(deployment.database.engine) != migrations.newest():
+            raise LookupError("another schema")
+
+    def keys() -> None:
+        with deployment.database.read() as snapshot:
+            deployment.services.seal.sealer(snapshot, 0)
+
+    def audit() -> None:
+        deployment.database.write(_nothing)
+
+    return {
+        "database": database,
+        "migrations": schema,
+        "keys-usable": keys,
+        "audit": audit,
+    }
+
+
+def _nothing(transaction: Transaction) -> None:
+    """Prove that a write transaction begins and commits."""
+    audit_log.touch(transaction)
+
+
+@contextmanager
+def probes(settings: Settings) -> Iterator[Mapping[str, Probe]]:
+    """Yield the probes of a deployment for `fhir-service doctor`.
+
+    A deployment that cannot be opened fails every one of them.
+    """
+    try:
+        deployment = open_deployment(settings)
+    except Exception as error:  # noqa: BLE001 - the doctor reports whatever is wrong
+        fault = error
+
+        def failing() -> Any:
+            raise fault
+
+        yield dict.fromkeys(("database", "migrations", "keys-usable", "audit"), failing)
+        return
+    try:
+        yield probes_of(deployment)
+    finally:
+        deployment.database.close()
+
+
+@contextmanager
+def open_auth_services(settings: Settings) -> Iterator[AuthServices]:
+    """Yield what the commands about clients and users need."""
+    with opened(settings) as deployment:
+        yield deployment.auth

@@ -1,0 +1,141 @@
+"""The audit log of this deployment: its name, its signature, its checkpoints.
+
+https://c2sp.org/tlog-checkpoint
+"""
+
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from consent.audit import checkpoint
+from consent.audit.checkpoint import Checkpoint
+from consent.audit.entry import AuditRecord, Interaction, Outcome, encode
+from fhir_service.auth.events import AuthEvent, AuthEventKind
+from fhir_service.storage import audit_log
+from fhir_service.storage.body import RequestSeal
+from fhir_service.storage.engine import Database
+from fhir_service.storage.keys import Keys
+from fhir_service.storage.tables import SHARED
+
+FILE = "{size:020d}.checkpoint"
+
+_INTERACTIONS = {
+    AuthEventKind.TOKEN_GRANTED: Interaction.TOKEN,
+    AuthEventKind.TOKEN_REFUSED: Interaction.TOKEN,
+    AuthEventKind.LOGIN: Interaction.LOGIN,
+    AuthEventKind.LOGIN_FAILED: Interaction.LOGIN,
+    AuthEventKind.LOGIN_THROTTLED: Interaction.LOGIN,
+    AuthEventKind.LOGOUT: Interaction.LOGOUT,
+    AuthEventKind.CLIENT_ADDED: Interaction.REGISTER,
+    AuthEventKind.CLIENT_ROTATED: Interaction.KEY_ROTATION,
+    AuthEventKind.CLIENT_REMOVED: Interaction.REVOKE,
+    AuthEventKind.USER_ADDED: Interaction.USER_CHANGE,
+    AuthEventKind.USER_REMOVED: Interaction.USER_CHANGE,
+}
+
+
+def origin_of(keys: Keys) -> str:
+    """Return the name under which this log signs."""
+    return f"fhir-interop-service/{keys.identity}"
+
+
+def signer(keys: Keys, clock: Callable[[], int]) -> audit_log.Sign:
+    """Return what signs a head: (size, root) → note."""
+    origin, key = origin_of(keys), keys.audit_signing
+
+    def sign(size: int, root: bytes) -> str:
+        made = Checkpoint(origin=origin, size=size, root=root, time_us=clock())
+        return checkpoint.sign(made, key).decode()
+
+    return sign
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuthSink:
+    """Makes audit leaves of what authorization tells."""
+
+    database: Database
+    seal: RequestSeal
+
+    def leaf(self, event: AuthEvent) -> bytes:
+        """Return the leaf for `event`."""
+        with self.database.read() as snapshot:
+            seal = self.seal.sealer(snapshot, SHARED)
+        return encode(
+            AuditRecord(
+                time_us=event.at,
+                interaction=_INTERACTIONS[event.kind],
+                outcome=Outcome.ALLOWED if event.succeeded else Outcome.DENIED,
+                request=f"{event.kind.value} {event.scopes}".strip(),
+                user=event.user_id or "",
+                client=_client(event),
+                address=event.address or "",
+                token=event.token_id or b"",
+                purposes=event.purposes,
+                reason=event.reason or "",
+            ),
+            seal=seal,
+        )
+
+
+def _client(event: AuthEvent) -> str:
+    if event.client_id is None:
+        return ""
+    return event.client_id if event.proven else f"claims {event.client_id}"
+
+
+class CheckpointWriter:
+    """Writes the signed head to a folder outside the database, at intervals.
+
+    A removed tail and an older copy of the database are found against these files;
+    so they belong on a disk that the database's administrator cannot write.
+    """
+
+    def __init__(self, database: Database, folder: Path, interval_s: float) -> None:
+        self._database = database
+        self._folder = folder
+        self._interval_s = interval_s
+        self._stop = threading.Event()
+        self._thread = threading.Thread(
+            target=self._loop, name="checkpoints", daemon=True
+        )
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Write the last checkpoint and end."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        export_checkpoint(self._database, self._folder)
+
+    def _loop(self) -> None:
+        while not self._stop.wait(self._interval_s):
+            export_checkpoint(self._database, self._folder)
+
+
+def export_checkpoint(database: Database, folder: Path) -> Path | None:
+    """Write the newest signed head; return its file, or None for an empty log."""
+    with database.read() as snapshot:
+        head = audit_log.head(snapshot)
+    if head is None:
+        return None
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = folder / FILE.format(size=head.frontier.size)
+    if not path.exists():
+        part = path.with_suffix(f".{os.getpid()}.part")
+        with part.open("wb") as sink:
+            sink.write(head.note.encode())
+            sink.flush()
+            os.fsync(sink.fileno())
+        part.rename(path)
+    return path
+
+
+def checkpoints_in(folder: Path) -> list[bytes]:
+    """Return every exported checkpoint."""
+    return [path.read_bytes() for path in sorted(folder.glob("*.checkpoint"))]

@@ -1,0 +1,153 @@
+"""What a bearer token allows, read in the snapshot of the rows it opens.
+
+There is no cache of tokens: one indexed read a request makes every revocation hold at
+once in every process. Only the parsing of a row is remembered, by the row itself.
+
+https://www.rfc-editor.org/rfc/rfc6750
+"""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+from conformance.issues import FHIRError, IssueType
+from fhir_service.auth.scopes import Filters, Scopes, parse_scopes
+from fhir_service.auth.token_hash import token_hash, token_id
+from fhir_service.storage import accounts
+from fhir_service.storage.engine import Snapshot
+
+REALM = "fhir"
+
+CLIENT_SYSTEM = "https://fhir-interop-service.org/fhir/sid/client"
+"""Identifier system under which a Consent may name a client."""
+
+_CREDENTIALS = re.compile(r"bearer +([A-Za-z0-9._~+/-]{1,512}=*) *", re.IGNORECASE)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Grant:
+    """Who asks, and what for.
+
+    Attributes:
+        client_id: The client.
+        client_name: The client's name for people.
+        user: The person behind the request; None for a backend service.
+        scopes: What the token may touch.
+        purposes: v3-ActReason codes; none where the client has none.
+        organization: `Organization/id` behind the client.
+        sources: Device sources that the client may speak for.
+        actors: Everything a Consent may call the requester: references, and
+            identifiers as `system|value`.
+        individual_known: Whether a person stands behind the request.
+        token_id: Names the token in the audit log.
+        expires: Microseconds since 1970.
+
+    """
+
+    client_id: str
+    client_name: str
+    user: str | None
+    scopes: Scopes
+    purposes: tuple[str, ...]
+    organization: str | None
+    sources: frozenset[str]
+    actors: frozenset[str]
+    individual_known: bool
+    token_id: bytes
+    expires: int
+
+
+class AuthenticationError(FHIRError):
+    """A request that needs a token, or a better one.
+
+    Attributes:
+        headers: The challenge to send: (name in lower case, value).
+
+    """
+
+    def __init__(self, type_: IssueType, diagnostics: str, challenge: str) -> None:
+        super().__init__(type_, diagnostics)
+        self.headers: tuple[tuple[str, str], ...] = (("www-authenticate", challenge),)
+
+
+class InsufficientScope(AuthenticationError):  # noqa: N818 - RFC 6750's word for it
+    """The token is good; its scopes do not allow what was asked."""
+
+    def __init__(
+        self, diagnostics: str = "The token's scopes do not allow this."
+    ) -> None:
+        super().__init__(
+            IssueType.FORBIDDEN,
+            diagnostics,
+            f'Bearer realm="{REALM}", error="insufficient_scope"',
+        )
+
+
+def _no_token() -> AuthenticationError:
+    """A request without credentials gets no error code (RFC 6750 §3.1)."""
+    return AuthenticationError(
+        IssueType.LOGIN, "A bearer token is needed.", f'Bearer realm="{REALM}"'
+    )
+
+
+def _invalid_token() -> AuthenticationError:
+    return AuthenticationError(
+        IssueType.LOGIN,
+        "The access token is unknown, expired or revoked.",
+        f'Bearer realm="{REALM}", error="invalid_token"',
+    )
+
+
+def authenticate(snapshot: Snapshot, authorization: str | None, now_us: int) -> Grant:
+    """Return what the token of an `Authorization` header allows.
+
+    Raises:
+        AuthenticationError: `login` where there is no token, or it is unknown,
+            expired or revoked.
+
+    """
+    if not authorization or authorization[:6].lower() != "bearer":
+        raise _no_token()
+    match = _CREDENTIALS.fullmatch(authorization)
+    if match is None:
+        raise _invalid_token()
+    hashed = token_hash(match[1])
+    row = accounts.find_token(snapshot, hashed)
+    if row is None or row[6] <= now_us:
+        raise _invalid_token()
+    return _grant(hashed, row)
+
+
+@lru_cache(maxsize=4096)
+def _grant(hashed: bytes, row: accounts.TokenRow) -> Grant:
+    """Return the row as a grant: a pure function of the row just read."""
+    client_id, name, scopes, purposes, organization, sources, expires = row
+    actors = {f"{CLIENT_SYSTEM}|{client_id}"}
+    if organization is not None:
+        actors.add(organization)
+    return Grant(
+        client_id=client_id,
+        client_name=name,
+        user=None,
+        scopes=parse_scopes(scopes),
+        purposes=tuple(purposes.split()),
+        organization=organization,
+        sources=frozenset(sources.split()),
+        actors=frozenset(actors),
+        individual_known=False,
+        token_id=token_id(hashed),
+        expires=expires,
+    )
+
+
+def require(grant: Grant, type_: str, interaction: str) -> tuple[Filters, ...]:
+    """Return the alternative filters under which the grant allows `interaction`.
+
+    Raises:
+        InsufficientScope: `forbidden` where no scope allows it.
+
+    """
+    filters = grant.scopes.allows(type_, interaction)
+    if filters is None:
+        raise InsufficientScope
+    return filters

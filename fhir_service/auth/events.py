@@ -1,0 +1,76 @@
+"""What authorization tells the audit log.
+
+An event names who, what and why; it never holds a password, a token, an assertion or
+what somebody typed as a user name. Its leaf is written in the transaction it reports.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+
+class AuthEventKind(StrEnum):
+    """What happened."""
+
+    TOKEN_GRANTED = "token-granted"  # noqa: S105 - the name of an event
+    TOKEN_REFUSED = "token-refused"  # noqa: S105 - the name of an event
+    LOGIN = "login"
+    LOGIN_FAILED = "login-failed"
+    LOGIN_THROTTLED = "login-throttled"
+    LOGOUT = "logout"
+    CLIENT_ADDED = "client-added"
+    CLIENT_ROTATED = "client-rotated"
+    CLIENT_REMOVED = "client-removed"
+    USER_ADDED = "user-added"
+    USER_REMOVED = "user-removed"
+
+
+FAILURES = frozenset(
+    {
+        AuthEventKind.TOKEN_REFUSED,
+        AuthEventKind.LOGIN_FAILED,
+        AuthEventKind.LOGIN_THROTTLED,
+    }
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AuthEvent:
+    """One grant, refusal, login or change of who may enter.
+
+    Attributes:
+        kind: What happened.
+        at: When, in microseconds since 1970.
+        client_id: The client; where it did not prove itself, the one it claimed to be.
+        proven: Whether the client or user has proved to be who it says.
+        user_id: The user, where known.
+        address: Where the request came from; None on the command line.
+        reason: Our own word for why it was refused; None where it was not.
+        token_id: Names the token or session without being usable as one; or empty.
+        scopes: The scopes granted or registered.
+        purposes: Purposes of use granted or registered.
+
+    """
+
+    kind: AuthEventKind
+    at: int
+    client_id: str | None = None
+    proven: bool = False
+    user_id: str | None = None
+    address: str | None = None
+    reason: str | None = None
+    token_id: bytes = b""
+    scopes: str = ""
+    purposes: tuple[str, ...] = ()
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether what was asked was done."""
+        return self.kind not in FAILURES
+
+
+class AuditSink(Protocol):
+    """What turns an event into the bytes of an audit leaf."""
+
+    def leaf(self, event: AuthEvent) -> bytes:
+        """Return the leaf for `event`."""

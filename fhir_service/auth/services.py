@@ -1,0 +1,90 @@
+"""What authorization needs from outside: values and capabilities, given once."""
+
+import ipaddress
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from fhir_service.auth.events import AuditSink
+from fhir_service.auth.passwords import Passwords
+from fhir_service.auth.rate_limit import RateLimit, per_minute, per_second
+from fhir_service.storage.engine import Database
+
+TOKEN_CLIENT = per_second(500, burst=1000)
+LOGIN_PAIR = per_minute(1, burst=5)
+LOGIN_ADDRESS = per_minute(30, burst=100)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RateLimits:
+    """How often each may try.
+
+    Attributes:
+        token_client: Authenticated token requests of one client.
+        login_pair: Logins for one account from one address.
+        login_address: Logins from one address.
+
+    """
+
+    token_client: RateLimit = TOKEN_CLIENT
+    login_pair: RateLimit = LOGIN_PAIR
+    login_address: RateLimit = LOGIN_ADDRESS
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AuthServices:
+    """Everything that authorization takes from outside.
+
+    Attributes:
+        database: Where accounts are.
+        audit: Turns events into audit leaves.
+        clock: Microseconds since 1970.
+        random: Bytes from the operating system's generator.
+        public_url: Where clients reach the service, without a trailing slash.
+        scopes_supported: The scopes that discovery lists.
+        token_lifetime_s: How long an access token holds.
+        session_lifetime_s: How long a login holds at most.
+        session_idle_s: How long a login holds without a request.
+        passwords: Hashes and checks passwords.
+        limits: How often each may try.
+
+    """
+
+    database: Database
+    audit: AuditSink
+    clock: Callable[[], int]
+    random: Callable[[int], bytes]
+    public_url: str
+    scopes_supported: tuple[str, ...] = ()
+    token_lifetime_s: int = 300
+    session_lifetime_s: int = 8 * 3600
+    session_idle_s: int = 30 * 60
+    passwords: Passwords = field(default_factory=Passwords)
+    limits: RateLimits = field(default_factory=RateLimits)
+
+    def __post_init__(self) -> None:
+        parts = urlsplit(self.public_url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ValueError("public_url is an absolute http or https URL")
+        if self.public_url.endswith("/") or parts.query or parts.fragment:
+            raise ValueError("public_url ends before the slash")
+
+    @property
+    def token_url(self) -> str:
+        """The token endpoint: the only audience of a client assertion."""
+        return f"{self.public_url}/auth/token"
+
+    @property
+    def plain_cookies(self) -> bool:
+        """Whether cookies go without `Secure`: only for http on this very machine."""
+        parts = urlsplit(self.public_url)
+        return parts.scheme == "http" and _is_loopback(parts.hostname or "")
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,379 @@
+"""The command line: `fhir-service COMMAND`.
+
+This module reads arguments and nothing else, so that `--help` answers at once; what
+a command does is in `fhir_service.commands`, imported when it runs:
+
+| command | function | arguments after the first |
+|---|---|---|
+| serve | `serve.run(settings)` | `show_config` |
+| demo | `demo.run(settings)` | `exit_after` |
+| migrate | `migrate.run(settings)` | |
+| doctor | `doctor.run(settings)` | `as_json`; returns whether all is well |
+| import | `import_file.run(settings)` | `source, path, patient, zone, as_json` |
+| quarantine list | `quarantine.listing(settings)` | `source, limit, as_json` |
+| quarantine retry | `quarantine.retry(settings)` | `source, as_json` |
+| consent show | `consent.show(settings)` | `patient, as_json` |
+| consent explain | `consent.explain(settings)` | the same, `client_id, resource` |
+| audit verify | `audit.verify(settings)` | `checkpoint, as_json`; returns if well |
+| audit export | `audit.export(settings)` | `path` |
+| bench | `bench.run(settings)` | `full, as_json` |
+| client add, list, rotate, remove | `client.add(services)`, ... | see there |
+| user add, list, remove | `user.add(services)`, ... | see there |
+
+The first argument is the `Settings`, or the `AuthServices` that
+`fhir_service.app.open_auth_services(settings)` yields.
+"""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from typing import Any
+
+import click
+
+FAILED, MISUSED = 1, 2
+"""Exit codes: what was asked could not be done; it was asked wrongly."""
+
+
+def run(name: str, **options: Any) -> Any:
+    """Call `module.function` of `fhir_service.commands` with the settings."""
+    from fhir_service.settings import process_settings  # noqa: PLC0415 - `--help` is quick
+
+    return _function(name)(process_settings(), **options)
+
+
+def run_with_services(name: str, **options: Any) -> Any:
+    """Call `module.function` of `fhir_service.commands` with the AuthServices."""
+    from fhir_service.settings import process_settings  # noqa: PLC0415 - `--help` is quick
+
+    opened = import_module("fhir_service.app").open_auth_services(process_settings())
+    with opened as services:
+        return _function(name)(services, **options)
+
+
+def _function(name: str) -> Callable[..., Any]:
+    module, _, function = name.partition(".")
+    found: Callable[..., Any] = getattr(
+        import_module(f"fhir_service.commands.{module}"), function
+    )
+    return found
+
+
+def exit_unless(well: object) -> None:
+    """End with `FAILED` unless all is well."""
+    if not well:
+        sys.exit(FAILED)
+
+
+class OneSentence(click.Group):
+    """A group whose errors are one sentence on stderr and an exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        with _told():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except (click.exceptions.Exit, click.ClickException, click.Abort):
+        raise
+    except Exception as error:  # noqa: BLE001 - the last one to see it
+        click.echo(f"fhir-service: {_sentence(error)}", err=True)
+        sys.exit(MISUSED if type(error).__name__ == "SettingsError" else FAILED)
+
+
+def _sentence(error: Exception) -> str:
+    """Return what is wrong; the text only of errors that are written to be shown."""
+    from conformance.issues import FHIRError  # noqa: PLC0415 - only when it fails
+    from fhir_service.logs import describe  # noqa: PLC0415
+    from fhir_service.settings import SettingsError  # noqa: PLC0415
+
+    if isinstance(error, FHIRError):
+        return "; ".join(issue.diagnostics for issue in error.issues)
+    if isinstance(error, SettingsError):
+        return str(error)
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {error.filename}."
+    place = describe(error)["frames"][-1:]
+    return f"{type(error).__name__} at {', '.join(place)}."
+
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+patient_id = click.option("--patient", required=True, help="Logical id of the Patient.")
+
+
+@click.group(cls=OneSentence, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="fhir-interop-service", prog_name="fhir-service")
+def main() -> None:
+    """Behavioral health device data to FHIR R4, only as far as patients agree.
+
+    Settings are environment variables, FHIR_SERVICE_*; see docs/settings.md.
+    """
+
+
+@main.command()
+@click.option("--show-config", is_flag=True, help="Print the settings and end.")
+def serve(*, show_config: bool) -> None:
+    """Serve HTTP until SIGTERM."""
+    run("serve.run", show_config=show_config)
+
+
+@main.command()
+@click.option("--exit", "exit_after", is_flag=True, help="Ask one query and end.")
+def demo(*, exit_after: bool) -> None:
+    """Fill the data folder with a synthetic cohort and serve it."""
+    run("demo.run", exit_after=exit_after)
+
+
+@main.command()
+def migrate() -> None:
+    """Bring the database schema up to date."""
+    run("migrate.run")
+
+
+@main.command()
+@as_json
+def doctor(*, as_json: bool) -> None:
+    """Check this machine, the data folder, the database and the keys."""
+    exit_unless(run("doctor.run", as_json=as_json))
+
+
+@main.command("import")
+@click.argument("source")
+@click.argument("path", type=click.Path(exists=True, dir_okay=False))
+@patient_id
+@click.option("--zone", help="IANA time zone of times that have no offset.")
+@as_json
+def import_file(
+    *, source: str, path: str, patient: str, zone: str | None, as_json: bool
+) -> None:
+    """Import the file PATH of SOURCE, such as apple-health, for one patient."""
+    run(
+        "import_file.run",
+        source=source,
+        path=path,
+        patient=patient,
+        zone=zone,
+        as_json=as_json,
+    )
+
+
+@main.group()
+def quarantine() -> None:
+    """What devices sent and nobody understood."""
+
+
+source_option = click.option("--source", help="Only what this source sent.")
+
+
+@quarantine.command("list")
+@source_option
+@click.option("--limit", default=100, show_default=True, help="Rows at most.")
+@as_json
+def quarantine_list(*, source: str | None, limit: int, as_json: bool) -> None:
+    """Show what is in quarantine, and why."""
+    run("quarantine.listing", source=source, limit=limit, as_json=as_json)
+
+
+@quarantine.command("retry")
+@source_option
+@as_json
+def quarantine_retry(*, source: str | None, as_json: bool) -> None:
+    """Read again what is in quarantine."""
+    run("quarantine.retry", source=source, as_json=as_json)
+
+
+@main.group()
+def consent() -> None:
+    """What a patient agreed to."""
+
+
+@consent.command("show")
+@patient_id
+@as_json
+def consent_show(*, patient: str, as_json: bool) -> None:
+    """Show a patient's consents."""
+    run("consent.show", patient=patient, as_json=as_json)
+
+
+@consent.command("explain")
+@patient_id
+@click.option("--client", "client_id", required=True, help="Id of the asking client.")
+@click.option("--resource", required=True, help="Such as Observation/123.")
+@as_json
+def consent_explain(
+    *, patient: str, client_id: str, resource: str, as_json: bool
+) -> None:
+    """Say whether a client may read a resource, and which provision says so."""
+    run(
+        "consent.explain",
+        patient=patient,
+        client_id=client_id,
+        resource=resource,
+        as_json=as_json,
+    )
+
+
+@main.group()
+def audit() -> None:
+    """Who saw what, and whether the log is whole."""
+
+
+@audit.command("verify")
+@click.option(
+    "--checkpoint",
+    type=click.Path(exists=True, dir_okay=False),
+    help="A checkpoint that was exported before.",
+)
+@as_json
+def audit_verify(*, checkpoint: str | None, as_json: bool) -> None:
+    """Find rows of the log that were altered, removed or inserted."""
+    exit_unless(run("audit.verify", checkpoint=checkpoint, as_json=as_json))
+
+
+@audit.command("export")
+@click.argument("path", type=click.Path(dir_okay=False))
+def audit_export(*, path: str) -> None:
+    """Write the log and a signed checkpoint to PATH."""
+    run("audit.export", path=path)
+
+
+@main.command()
+@click.option(
+    "--full", is_flag=True, help="The sizes of the issue; hours, not minutes."
+)
+@as_json
+def bench(*, full: bool, as_json: bool) -> None:
+    """Measure this installation and print each figure beside its target."""
+    run("bench.run", full=full, as_json=as_json)
+
+
+@main.group()
+def client() -> None:
+    """Systems that may ask for tokens."""
+
+
+client_id_argument = click.argument("client_id")
+
+
+def key_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that say where a client's public key comes from."""
+    options = (
+        click.option("--jwks", type=click.Path(exists=True), help="Its JWKS or JWK."),
+        click.option("--key-dir", type=click.Path(), help="Generate a key in here."),
+        click.option(
+            "--algorithm",
+            type=click.Choice(["ES384", "RS384"]),
+            default="ES384",
+            show_default=True,
+            help="Of the generated key.",
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def _key(jwks: str | None, key_dir: str | None, algorithm: str) -> Any:
+    from pathlib import Path  # noqa: PLC0415 - `--help` is quick
+
+    source = _function("client.KeySource")
+    return source(
+        jwks=Path(jwks) if jwks else None,
+        directory=Path(key_dir) if key_dir else None,
+        algorithm=algorithm,
+    )
+
+
+@client.command("add")
+@client_id_argument
+@click.option("--name", help="For people; the id where absent.")
+@click.option("--scope", "scopes", multiple=True, required=True, help="SMART scope.")
+@click.option("--purpose", "purposes", multiple=True, help="Such as TREAT.")
+@click.option("--organization", help="Organization it acts for, Organization/ID.")
+@click.option("--source", "sources", multiple=True, help="Device source it feeds.")
+@key_options
+def client_add(
+    *, jwks: str | None, key_dir: str | None, algorithm: str, **options: Any
+) -> None:
+    """Register a backend client."""
+    run_with_services(
+        "client.add",
+        key=_key(jwks, key_dir, algorithm),
+        **{**options, "scopes": _words(options["scopes"])},
+    )
+
+
+def _words(texts: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(word for text in texts for word in text.split())
+
+
+@client.command("list")
+@as_json
+def client_list(*, as_json: bool) -> None:
+    """Show every client."""
+    run_with_services("client.listing", as_json=as_json)
+
+
+@client.command("rotate")
+@client_id_argument
+@key_options
+def client_rotate(
+    *, client_id: str, jwks: str | None, key_dir: str | None, algorithm: str
+) -> None:
+    """Replace a client's keys and end its tokens."""
+    key = _key(jwks, key_dir, algorithm)
+    run_with_services("client.rotate", client_id=client_id, key=key)
+
+
+@client.command("remove")
+@client_id_argument
+def client_remove(*, client_id: str) -> None:
+    """Close a client and end its tokens."""
+    run_with_services("client.remove", client_id=client_id)
+
+
+ROLES = (
+    "patient",
+    "related-person",
+    "practitioner",
+    "compliance-officer",
+    "administrator",
+)
+"""What a person may be; a test holds it against `auth.users.Role`."""
+
+
+@main.group()
+def user() -> None:
+    """People who may log in."""
+
+
+@user.command("add")
+@click.argument("username")
+@click.option("--name", help="For people; the username where absent.")
+@click.option("--role", type=click.Choice(ROLES), required=True)
+@click.option("--reference", help="The resource that is this person, Patient/ID.")
+@click.option("--organization", help="Organization they act for, Organization/ID.")
+def user_add(*, role: str, **options: Any) -> None:
+    """Add a person; the password is asked for, or read from standard input."""
+    roles = import_module("fhir_service.auth.users").Role
+    password = _function("user.ask_password")(sys.stdin)
+    run_with_services("user.add", role=roles(role), password=password, **options)
+
+
+@user.command("list")
+@as_json
+def user_list(*, as_json: bool) -> None:
+    """Show every person."""
+    run_with_services("user.listing", as_json=as_json)
+
+
+@user.command("remove")
+@click.argument("username")
+def user_remove(*, username: str) -> None:
+    """Close a person's account and end their logins."""
+    run_with_services("user.remove", username=username)

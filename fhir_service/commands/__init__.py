@@ -1,0 +1,1 @@
+"""What each command of `fhir-service` does, apart from reading its arguments."""

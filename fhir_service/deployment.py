@@ -1,0 +1,161 @@
+"""One deployment opened: its keys, its database and what is built on them.
+
+This is the only place where the parts meet; everything below takes what it needs as
+an argument.
+"""
+
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from random import SystemRandom
+
+from conformance import fhir_json
+from consent.decision import DefaultPolicy
+from consent.references import Deployment as Place
+from fhir_service import audit_trail
+from fhir_service.access import Gate
+from fhir_service.audit_trail import AuthSink, CheckpointWriter
+from fhir_service.auth.services import AuthServices
+from fhir_service.exchange import Services
+from fhir_service.interactions import capabilities
+from fhir_service.settings import Settings, make_data_dir
+from fhir_service.storage import migrations, patients
+from fhir_service.storage.audit_log import AuditTail
+from fhir_service.storage.blind_index import BlindIndex
+from fhir_service.storage.body import RequestSeal, body_codec
+from fhir_service.storage.engine import Database
+from fhir_service.storage.keys import DataKeys, Keys
+from fhir_service.storage.repository import Repository
+
+CHECKPOINTS = "checkpoints"
+"""Folder of exported checkpoints, in the data folder."""
+
+QUARANTINE = "quarantine"
+"""What quarantined payloads are bound to when they are encrypted."""
+
+SCOPES = ("system/*.cruds", "system/*.rs")
+"""What discovery lists; backend services ask for these or for parts of them."""
+
+
+def now_us() -> int:
+    """Return the time in microseconds since 1970."""
+    return time.time_ns() // 1000
+
+
+class SchemaError(Exception):
+    """The database has another schema version than this program."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deployment:
+    """Everything that is open.
+
+    Attributes:
+        settings: What the operator chose.
+        keys: The key files.
+        database: Where everything is.
+        services: What interactions need.
+        auth: What authorization needs.
+
+    """
+
+    settings: Settings
+    keys: Keys
+    database: Database
+    services: Services
+    auth: AuthServices
+
+    @property
+    def checkpoints(self) -> Path:
+        """Where checkpoints are exported."""
+        return self.settings.data_dir / CHECKPOINTS
+
+    def checkpoint_writer(self) -> CheckpointWriter:
+        """Return what exports checkpoints while the service runs."""
+        return CheckpointWriter(
+            self.database, self.checkpoints, self.settings.audit_checkpoint_s
+        )
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[Deployment]:
+    """Open the deployment for a command, and close it."""
+    deployment = open_deployment(settings)
+    try:
+        yield deployment
+    finally:
+        deployment.database.close()
+
+
+def open_deployment(settings: Settings) -> Deployment:
+    """Return the deployment, its schema current, its keys made on first use.
+
+    Raises:
+        SchemaError: where the schema is not this program's; an empty database is
+            given it.
+
+    """
+    make_data_dir(settings)
+    keys = Keys.load_or_create(settings.keys_dir)
+    database = Database(settings.database_url)
+    _check_schema(database)
+    return _assemble(settings, keys, database)
+
+
+def _check_schema(database: Database) -> None:
+    applied = migrations.applied(database.engine)
+    if applied is None:
+        migrations.upgrade(database.engine)
+    elif applied != migrations.newest():
+        raise SchemaError("The schema is of another version: run fhir-service migrate.")
+
+
+def _assemble(settings: Settings, keys: Keys, database: Database) -> Deployment:
+    blind = BlindIndex(keys.index)
+    data_keys = DataKeys(keys, patients.data_key)
+    base_url = f"{settings.public_url}/fhir"
+    repository = Repository(
+        codec=body_codec(data_keys, encrypt=settings.encrypt_bodies),
+        payloads=body_codec(data_keys, encrypt=True, table=QUARANTINE),
+        blind=blind,
+        deployment=Place(zone=settings.time_zone, own_bases=(base_url,)),
+        clock=now_us,
+        random=SystemRandom(),
+    )
+    database.tail = AuditTail(audit_trail.signer(keys, now_us))
+    database.write(
+        lambda transaction: patients.create_shared(transaction, data_keys.new)
+    )
+    seal = RequestSeal(data_keys)
+    auth = AuthServices(
+        database=database,
+        audit=AuthSink(database=database, seal=seal),
+        clock=now_us,
+        random=secrets.token_bytes,
+        public_url=settings.public_url,
+        scopes_supported=SCOPES,
+        token_lifetime_s=settings.token_lifetime_s,
+        session_lifetime_s=settings.session_lifetime_s,
+    )
+    services = Services(
+        database=database,
+        repository=repository,
+        gate=Gate(repository, DefaultPolicy(settings.default_policy), now_us),
+        base_url=base_url,
+        page_key=keys.page_token,
+        pseudonym=blind.pseudonym,
+        seal=seal,
+        clock=now_us,
+        capabilities=fhir_json.dumps(capabilities.statement(base_url, auth.token_url)),
+        awaits_audit=settings.audit_wait == "durable",
+    )
+    return Deployment(
+        settings=settings,
+        keys=keys,
+        database=database,
+        services=services,
+        auth=auth,
+    )

@@ -1,0 +1,203 @@
+"""One request being answered: its snapshot, its grant, and what the audit will say.
+
+Every answer passes here: the audit row, allowed or denied, is queued before the
+response is returned, and the response carries the ticket that says when it is
+durable.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from conformance import fhir_json
+from conformance.issues import FHIRError, IssueType
+from consent.audit import entry
+from consent.audit.entry import AuditRecord, Basis, Interaction, Outcome
+from fhir_service import errors
+from fhir_service.access import Gate
+from fhir_service.auth.bearer import AuthenticationError, Grant, authenticate
+from fhir_service.rest.message import Header, Request, Response
+from fhir_service.rest.refusals import status_of
+from fhir_service.storage.body import RequestSeal
+from fhir_service.storage.engine import Database, Snapshot
+from fhir_service.storage.repository import Repository
+from fhir_service.storage.tables import SHARED
+
+FHIR_JSON = "application/fhir+json"
+_CONTENT_TYPE: Header = ("content-type", f"{FHIR_JSON}; charset=utf-8")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Services:
+    """What interactions need, assembled once by the application.
+
+    Attributes:
+        database: Where everything is.
+        repository: Resources in and out.
+        gate: Who may see what.
+        base_url: The public FHIR base, without a final slash.
+        page_key: Seals continuation tokens.
+        pseudonym: Patient id → the 16 bytes by which the audit names the patient.
+        seal: Encrypts what the audit keeps of a request.
+        clock: Microseconds since 1970.
+        capabilities: The CapabilityStatement as JSON.
+        awaits_audit: Whether a response waits for its audit row; False only in the
+            benchmark that measures what waiting costs.
+
+    """
+
+    database: Database
+    repository: Repository
+    gate: Gate
+    base_url: str
+    page_key: bytes
+    pseudonym: Callable[[str], bytes]
+    seal: RequestSeal
+    clock: Callable[[], int]
+    capabilities: bytes
+    awaits_audit: bool = True
+
+
+@dataclass(kw_only=True)
+class Exchange:
+    """What is known of the request so far; the audit row is made of it.
+
+    A write whose transaction holds its own audit leaf sets `is_audited`.
+    """
+
+    services: Services
+    request: Request
+    now_us: int
+    interaction: Interaction
+    resource_type: str = ""
+    grant: Grant | None = None
+    patients: list[str] = field(default_factory=list)
+    disclosed: list[int] = field(default_factory=list)
+    written: list[int] = field(default_factory=list)
+    counts: tuple[tuple[str, int], ...] = ()
+    basis: tuple[Basis, ...] = ()
+    reason: str = ""
+    is_audited: bool = False
+    sealer: Callable[[bytes], bytes] | None = None
+
+    def about(self, snapshot: Snapshot, key: int) -> None:
+        """Say whose data is asked for: its key encrypts what the audit keeps."""
+        self.sealer = self.services.seal.sealer(snapshot, key)
+
+    def granted(self, snapshot: Snapshot) -> Grant:
+        """Return who asks, as of this snapshot.
+
+        Raises:
+            FHIRError: `login` where no valid token was sent.
+
+        """
+        if self.grant is None:
+            self.grant = authenticate(
+                snapshot, self.request.headers.get("authorization"), self.now_us
+            )
+        return self.grant
+
+    @property
+    def who(self) -> Grant:
+        """The grant, once it was asked for."""
+        if self.grant is None:
+            raise LookupError("the request was not authenticated yet")
+        return self.grant
+
+    def leaf(self, status: int, outcome: Outcome) -> bytes:
+        """Return the audit leaf of this exchange."""
+        grant, request = self.grant, self.request
+        query = f"?{request.query}" if request.query else ""
+        pseudonym = self.services.pseudonym
+        return entry.encode(
+            AuditRecord(
+                time_us=self.now_us,
+                interaction=self.interaction,
+                outcome=outcome,
+                status=status,
+                request_id=request.request_id,
+                request=f"{request.method} {request.path}{query}",
+                resource_type=self.resource_type,
+                client=grant.client_id if grant else "",
+                organisation=(grant.organization or "") if grant else "",
+                address=request.remote,
+                user_agent=request.headers.get("user-agent", ""),
+                token=grant.token_id if grant else b"",
+                purposes=grant.purposes if grant else (),
+                patients=tuple(pseudonym(id_) for id_ in dict.fromkeys(self.patients)),
+                disclosed=self.disclosed,
+                written=self.written,
+                counts=self.counts,
+                basis=self.basis,
+                reason=self.reason,
+            ),
+            seal=self.sealer or self._nobodys(),
+        )
+
+    def _nobodys(self) -> Callable[[bytes], bytes]:
+        with self.services.database.read() as snapshot:
+            return self.services.seal.sealer(snapshot, SHARED)
+
+
+Handler = Callable[[Exchange], Response]
+
+
+def answer(exchange: Exchange, handler: Handler) -> Response:
+    """Return what `handler` answers, or its refusal; audited either way."""
+    try:
+        response = handler(exchange)
+    except FHIRError as error:
+        return refuse(exchange, error)
+    return _audited(exchange, response, Outcome.ALLOWED)
+
+
+_DENIED = frozenset({401, 403, 404, 410})
+
+
+def refuse(exchange: Exchange, error: FHIRError) -> Response:
+    """Return the OperationOutcome of `error`, audited."""
+    status = status_of(error)
+    exchange.reason = exchange.reason or error.type.value
+    exchange.disclosed = []
+    headers: tuple[Header, ...] = (_CONTENT_TYPE,)
+    if isinstance(error, AuthenticationError):
+        headers += error.headers
+    response = Response(
+        status=status,
+        headers=headers,
+        body=errors.outcome_bytes(error, exchange.request.request_id),
+    )
+    outcome = Outcome.DENIED if status in _DENIED else Outcome.ERROR
+    return _audited(exchange, response, outcome)
+
+
+def _audited(exchange: Exchange, response: Response, outcome: Outcome) -> Response:
+    if exchange.is_audited:
+        return response
+    ticket = exchange.services.database.log([exchange.leaf(response.status, outcome)])
+    if not exchange.services.awaits_audit:
+        return response
+    return Response(
+        status=response.status,
+        headers=response.headers,
+        body=response.body,
+        tickets=(*response.tickets, ticket),
+        route=response.route,
+    )
+
+
+def resource_response(
+    body: bytes, *, status: int = 200, headers: Iterable[Header] = ()
+) -> Response:
+    """Return a response that holds a resource."""
+    return Response(status=status, headers=(_CONTENT_TYPE, *headers), body=body)
+
+
+def json_resource(resource: Mapping[str, Any], *, status: int = 200) -> Response:
+    """Return a response that holds a resource made here."""
+    return resource_response(fhir_json.dumps(resource), status=status)
+
+
+def not_found(type_: str, id_: str) -> FHIRError:
+    """Return the one answer for what is absent and for what is hidden."""
+    return FHIRError(IssueType.NOT_FOUND, f"There is no {type_[:64]}/{id_[:64]} here.")

@@ -1,0 +1,442 @@
+"""Search of one type, on the view that scopes and consents leave.
+
+The predicate stands before count, sort and page; so a page is full when there is
+more, a total is exact, and a hidden row moves nothing.
+
+https://hl7.org/fhir/R4/http.html#search
+"""
+
+from collections.abc import Iterator, Sequence
+from urllib.parse import parse_qsl, urlencode
+
+from conformance import fhir_json
+from conformance.classes import ResourceClass, class_of
+from conformance.issues import FHIRError, Issue, IssueType, Severity
+from fhir_service.access import Decided
+from fhir_service.auth.bearer import require
+from fhir_service.auth.scopes import Filters
+from fhir_service.exchange import Exchange, resource_response
+from fhir_service.rest.bundle import Match, searchset
+from fhir_service.rest.message import Response
+from fhir_service.rest.paging import Position, seal, unseal
+from fhir_service.search.query import MAX_PARAMETERS, Pair, SearchQuery, parse
+from fhir_service.search.values import DateCriterion, Token
+from fhir_service.storage import observations, patients, resources, types
+from fhir_service.storage.concepts import Concepts
+from fhir_service.storage.engine import Snapshot
+from fhir_service.storage.observations import Question
+from fhir_service.storage.patients import PatientState
+from fhir_service.storage.predicate import clause
+from fhir_service.storage.repository import category_codings, codings_of
+from fhir_service.storage.resources import Stored
+from fhir_service.storage.tables import SHARED
+from fhir_service.storage.tokens import effective_range, identifier_token
+
+PAGE = "_page"
+"""Our own parameter that carries the continuation token."""
+
+CANDIDATES = 200
+"""Rows looked at in one go where the view is applied row by row."""
+
+Hit = tuple[Position, int, bytes]
+"""Position, seq, body; the first of the next page has no body."""
+
+
+def search(exchange: Exchange, type_: str) -> Response:
+    """Return a searchset of what matches and may be seen.
+
+    Raises:
+        FHIRError: what `fhir_service.search.query.parse` raises, and `forbidden`
+            where no scope covers the type.
+
+    """
+    services = exchange.services
+    exchange.resource_type = type_
+    with services.database.read() as snapshot:
+        grant = exchange.granted(snapshot)
+        filters = require(grant, type_, "search-type")
+        query, token = _asked(exchange, type_)
+        after = None
+        if token is not None:
+            after = unseal(
+                services.page_key,
+                token,
+                bound_to=_binding(exchange, query),
+                now_us=exchange.now_us,
+            )
+        found, total = _find(exchange, snapshot, query, after, filters)
+    return _page(exchange, query, found, total)
+
+
+def _asked(exchange: Exchange, type_: str) -> tuple[SearchQuery, str | None]:
+    request = exchange.request
+    try:
+        pairs = parse_qsl(
+            request.query,
+            keep_blank_values=True,
+            max_num_fields=MAX_PARAMETERS,
+            errors="strict",
+        )
+    except ValueError:
+        raise FHIRError(
+            IssueType.INVALID, "The query is not UTF-8, or has too many parameters."
+        ) from None
+    tokens = [value for name, value in pairs if name == PAGE]
+    if len(tokens) > 1:
+        raise FHIRError(IssueType.INVALID, "A page token is given once.")
+    query = parse(
+        type_,
+        [pair for pair in pairs if pair[0] != PAGE],
+        base_url=exchange.services.base_url,
+        zone=exchange.services.repository.deployment.zone,
+        strict="handling=strict" in request.headers.get("prefer", ""),
+    )
+    return query, tokens[0] if tokens else None
+
+
+def _binding(exchange: Exchange, query: SearchQuery) -> str:
+    grant = exchange.who
+    asked = urlencode(query.applied)
+    return f"{grant.client_id}\n{grant.user or ''}\n{query.type}\n{asked}"
+
+
+def _find(
+    exchange: Exchange,
+    snapshot: Snapshot,
+    query: SearchQuery,
+    after: Position | None,
+    filters: tuple[Filters, ...],
+) -> tuple[list[Hit], int | None]:
+    if query.type == "Observation" and query.patients and not query.tokens_of("_id"):
+        return _observations(exchange, snapshot, query, after, filters)
+    return _rows(exchange, snapshot, query, after, filters)
+
+
+def _one_patient(
+    exchange: Exchange, snapshot: Snapshot, query: SearchQuery
+) -> PatientState | None:
+    """Return the one patient asked for; None where there is none, or two differ."""
+    if len(set(query.patients)) > 1:
+        exchange.patients += query.patients
+        return None
+    exchange.patients.append(query.patients[0])
+    state = patients.by_id(snapshot, types.number_of("Patient"), query.patients[0])
+    if state is not None:
+        exchange.about(snapshot, state.key)
+    return state
+
+
+def _observations(
+    exchange: Exchange,
+    snapshot: Snapshot,
+    query: SearchQuery,
+    after: Position | None,
+    filters: tuple[Filters, ...],
+) -> tuple[list[Hit], int | None]:
+    services = exchange.services
+    state = _one_patient(exchange, snapshot, query)
+    if state is None:
+        return [], 0
+    decided = services.gate.view(snapshot, exchange.who, state, "Observation")
+    exchange.basis = decided.basis
+    question = _question(snapshot, query, decided, after, filters)
+    if question is None:
+        return [], 0
+    total = observations.total(snapshot, question) if _wants_total(query) else None
+    rows = observations.page(snapshot, question, query.count + 1) if query.count else []
+    codec = services.repository.codec
+    bodies = codec.decode_many(
+        snapshot,
+        [
+            (state.key, row, version, body)
+            for _, row, _, version, body in rows[: query.count]
+        ],
+    )
+    hits = [
+        (Position(start, row), seq, body)
+        for (start, row, seq, _, _), body in zip(rows, bodies, strict=False)
+    ]
+    return [*hits, *_one_more(len(rows) > query.count)], total
+
+
+def _one_more(there_is: bool) -> list[Hit]:  # noqa: FBT001 - a fact, not a choice
+    return [(Position(0, 0), 0, b"")] if there_is else []
+
+
+def _wants_total(query: SearchQuery) -> bool:
+    return query.total or query.count == 0
+
+
+def _question(
+    snapshot: Snapshot,
+    query: SearchQuery,
+    decided: Decided,
+    after: Position | None,
+    filters: tuple[Filters, ...],
+) -> Question | None:
+    """Return the search in storage's words; None where nothing can match."""
+    view = decided.view
+    codes = _concepts(snapshot, query.tokens_of("code"))
+    if codes is not None:
+        view = decided.of_codes(codes)
+    if view.is_empty:
+        return None
+    return Question(
+        patient_key=view.patient_key,
+        code_keys=None if codes is None else tuple(sorted(codes)),
+        category_keys=(
+            *_categories(snapshot, query.tokens_of("category")),
+            *_scope_categories(snapshot, filters),
+        ),
+        dates=_ands(query.dates_of("date")),
+        updated=_ands(query.dates_of("_lastUpdated")),
+        permitted=clause(view, snapshot.dialect),
+        descending=query.descending,
+        after=None if after is None else (after.key, after.row),
+    )
+
+
+def _ands(
+    found: Sequence[tuple[DateCriterion, ...]],
+) -> tuple[tuple[DateCriterion, ...], ...]:
+    return tuple(found)
+
+
+def _any_concept(snapshot: Snapshot, tokens: Sequence[Token]) -> frozenset[int]:
+    return frozenset().union(
+        *(Concepts.matching(snapshot, token.system, token.code) for token in tokens)
+    )
+
+
+def _concepts(
+    snapshot: Snapshot, asked: Sequence[tuple[Token, ...]]
+) -> frozenset[int] | None:
+    """Return the concepts that satisfy every repetition; None where none is asked."""
+    if not asked:
+        return None
+    return frozenset.intersection(*(_any_concept(snapshot, each) for each in asked))
+
+
+def _categories(
+    snapshot: Snapshot, asked: Sequence[tuple[Token, ...]]
+) -> Iterator[frozenset[int]]:
+    for tokens in asked:
+        yield _any_concept(snapshot, tokens)
+
+
+def _scope_categories(
+    snapshot: Snapshot, filters: tuple[Filters, ...]
+) -> Iterator[frozenset[int]]:
+    """Yield the concepts that a filtered scope leaves, where every scope is filtered.
+
+    Raises:
+        FHIRError: `not-supported` for a filter by anything but one category.
+
+    """
+    if any(not alternative for alternative in filters):
+        return
+    tokens = []
+    for alternative in filters:
+        if len(alternative) != 1 or alternative[0].parameter != "category":
+            raise FHIRError(
+                IssueType.NOT_SUPPORTED, "This scope's filter is not supported."
+            )
+        tokens.append(Token(alternative[0].system, alternative[0].code))
+    yield _any_concept(snapshot, tokens)
+
+
+def _rows(
+    exchange: Exchange,
+    snapshot: Snapshot,
+    query: SearchQuery,
+    after: Position | None,
+    filters: tuple[Filters, ...],
+) -> tuple[list[Hit], int | None]:
+    """Answer from candidates that the view is applied to one by one."""
+    first = after.row if after else 0
+    hits: list[Hit] = []
+    total = 0
+    for stored in _candidates(exchange, snapshot, query):
+        if not _is_visible(exchange, snapshot, query, stored, filters):
+            continue
+        total += 1
+        if stored.row > first and len(hits) <= query.count:
+            hits.append((Position(0, stored.row), stored.seq, b""))
+            if len(hits) <= query.count:
+                body = exchange.services.repository.body(snapshot, stored)
+                hits[-1] = (*hits[-1][:2], body)
+        if len(hits) > query.count and not _wants_total(query):
+            break
+    return hits, total if _wants_total(query) else None
+
+
+def _candidates(
+    exchange: Exchange, snapshot: Snapshot, query: SearchQuery
+) -> Iterator[Stored]:
+    """Yield, by row, what satisfies the tokens and the patient, hidden or not."""
+    rows = _rows_by_token(exchange, snapshot, query)
+    if query.patients:
+        state = _one_patient(exchange, snapshot, query)
+        if state is not None:
+            yield from _of_patient(snapshot, query, state.key, rows)
+    elif rows is not None:
+        for row in sorted(rows):
+            stored = resources.current(snapshot, row)
+            if stored is not None:
+                yield stored
+    elif class_of(query.type) is ResourceClass.SHARED:
+        yield from _of_patient(snapshot, query, SHARED, None)
+    else:
+        yield from _of_everybody(snapshot, query)
+
+
+def _rows_by_token(
+    exchange: Exchange, snapshot: Snapshot, query: SearchQuery
+) -> set[int] | None:
+    """Return the rows that `_id` and `identifier` leave; None where none is asked."""
+    type_id = types.number_of(query.type)
+    blind = exchange.services.repository.blind
+    found: list[set[int]] = [
+        {
+            at[1]
+            for token in each
+            if (at := resources.locate(snapshot, type_id, token.code)) is not None
+        }
+        for each in query.tokens_of("_id")
+    ]
+    found += [
+        {
+            row
+            for token in each
+            for _, row in resources.by_token(
+                snapshot,
+                type_id,
+                "identifier",
+                identifier_token(blind, token.system, token.code),
+            )
+        }
+        for each in query.tokens_of("identifier")
+    ]
+    return set.intersection(*found) if found else None
+
+
+def _of_patient(
+    snapshot: Snapshot, query: SearchQuery, key: int, rows: set[int] | None
+) -> Iterator[Stored]:
+    type_id, after = types.number_of(query.type), 0
+    if query.type == "Observation":
+        for row in sorted(rows or ()):
+            stored = resources.current(snapshot, row)
+            if stored is not None and stored.patient_key == key:
+                yield stored
+        return
+    while True:
+        page = resources.of_patient(
+            snapshot, key, type_id, after=after, count=CANDIDATES
+        )
+        yield from (one for one in page if rows is None or one.row in rows)
+        if len(page) < CANDIDATES:
+            return
+        after = page[-1].row
+
+
+def _of_everybody(snapshot: Snapshot, query: SearchQuery) -> Iterator[Stored]:
+    after = SHARED
+    while states := patients.after(snapshot, after, CANDIDATES):
+        for state in states:
+            yield from _of_patient(snapshot, query, state.key, None)
+        after = states[-1].key
+
+
+def _is_visible(
+    exchange: Exchange,
+    snapshot: Snapshot,
+    query: SearchQuery,
+    stored: Stored,
+    filters: tuple[Filters, ...],
+) -> bool:
+    gate = exchange.services.gate
+    if stored.deleted or not _is_updated_within(query, stored):
+        return False
+    if not _is_asked(exchange, snapshot, query, stored):
+        return False
+    decided = gate.of_row(snapshot, exchange.who, stored)
+    if not gate.permits(snapshot, decided, stored, filters):
+        return False
+    exchange.patients += decided.patients
+    exchange.basis = exchange.basis or decided.basis
+    return True
+
+
+def _is_asked(
+    exchange: Exchange, snapshot: Snapshot, query: SearchQuery, stored: Stored
+) -> bool:
+    """Whether one Observation satisfies what the time-series index would ask."""
+    dates = query.dates_of("date")
+    wanted = [
+        (parameter, tokens)
+        for parameter in ("code", "category")
+        for tokens in query.tokens_of(parameter)
+    ]
+    if not dates and not wanted:
+        return True
+    repository = exchange.services.repository
+    resource = fhir_json.loads(repository.body(snapshot, stored))
+    codings = {
+        "code": codings_of(resource.get("code")),
+        "category": category_codings(resource),
+    }
+    start, end = effective_range(resource, repository.deployment.zone)
+    return all(
+        any(token.matches(coding) for token in tokens for coding in codings[parameter])
+        for parameter, tokens in wanted
+    ) and all(any(criterion.covers(start, end) for criterion in each) for each in dates)
+
+
+def _is_updated_within(query: SearchQuery, stored: Stored) -> bool:
+    return all(
+        any(criterion.holds(stored.last_updated) for criterion in each)
+        for each in query.dates_of("_lastUpdated")
+    )
+
+
+def _page(
+    exchange: Exchange, query: SearchQuery, found: list[Hit], total: int | None
+) -> Response:
+    base = f"{exchange.services.base_url}/{query.type}"
+    shown = found[: query.count]
+    exchange.disclosed += [seq for _, seq, _ in shown]
+    links = [("self", _url(base, query.applied))]
+    if len(found) > query.count and shown:
+        token = seal(
+            exchange.services.page_key,
+            shown[-1][0],
+            bound_to=_binding(exchange, query),
+            now_us=exchange.now_us,
+        )
+        links.append(("next", _url(base, (*query.applied, (PAGE, token)))))
+    body = searchset(
+        [Match(f"{base}/{id_of(body)}", body) for _, _, body in shown],
+        links=links,
+        total=total,
+        outcome=[_ignored(name) for name in query.ignored],
+    )
+    return resource_response(body)
+
+
+def id_of(body: bytes) -> str:
+    """Return the id of a stored body: its second member, by our own hand."""
+    start = body.index(b'"id":"') + 6
+    return body[start : body.index(b'"', start)].decode()
+
+
+def _url(base: str, pairs: Sequence[Pair]) -> str:
+    return f"{base}?{urlencode(pairs)}" if pairs else base
+
+
+def _ignored(name: str) -> Issue:
+    return Issue(
+        type=IssueType.NOT_SUPPORTED,
+        diagnostics=f"The parameter {name!r} is not known here and was left out.",
+        severity=Severity.WARNING,
+    )

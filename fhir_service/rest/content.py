@@ -1,0 +1,66 @@
+"""Which format is written and read: FHIR JSON, leniently recognised.
+
+https://hl7.org/fhir/R4/http.html#mime-type
+"""
+
+from urllib.parse import parse_qsl
+
+from fhir_service.rest.message import Request
+from fhir_service.rest.refusals import NotAcceptable, UnsupportedMediaType
+
+FHIR_JSON = "application/fhir+json"
+
+_WRITTEN = frozenset(
+    {
+        "*/*",
+        "application/*",
+        "application/fhir+json",
+        "application/json",
+        "application/json+fhir",
+        "json",
+        "text/json",
+    }
+)
+"""What a client may call the one format that is written."""
+
+_READ = frozenset({"application/fhir+json", "application/json"})
+
+
+def _names(header: str) -> list[str]:
+    return [
+        part.partition(";")[0].strip().lower()
+        for part in header.split(",")
+        if ";q=0" not in part.replace(" ", "") + ";" or ";q=0." in part.replace(" ", "")
+    ]
+
+
+def refuse_other_formats(request: Request) -> None:
+    """Refuse a request that accepts nothing that is written.
+
+    Raises:
+        NotAcceptable: `_format` overrides the Accept header (§3.1.0.1.11).
+
+    """
+    asked = [value for name, value in parse_qsl(request.query) if name == "_format"]
+    accepted = asked or _names(request.headers.get("accept", "*/*"))
+    plain = (name.replace(" ", "+").partition(";")[0].lower() for name in accepted)
+    if not any(name in _WRITTEN or not name for name in plain):
+        raise NotAcceptable
+
+
+def refuse_other_bodies(request: Request) -> None:
+    """Refuse a body that is not JSON.
+
+    Raises:
+        UnsupportedMediaType: naming what is read.
+
+    """
+    media_type, _, parameters = request.headers.get("content-type", "").partition(";")
+    charset = parameters.replace(" ", "").lower()
+    if media_type.strip().lower() not in _READ or (
+        charset.startswith("charset=")
+        and charset[8:].strip('"') not in ("utf-8", "utf8")
+    ):
+        raise UnsupportedMediaType(FHIR_JSON)
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise UnsupportedMediaType("sent without Content-Encoding")

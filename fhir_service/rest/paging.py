@@ -1,0 +1,58 @@
+"""Continuation tokens: opaque, authenticated, expiring, bound to who asked what.
+
+A token says where the next page begins and nothing else; it is never a proof of
+access. The request that carries it is decided like any other.
+"""
+
+import base64
+import json
+import secrets
+from dataclasses import dataclass
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from conformance.issues import FHIRError, IssueType
+
+LIFETIME_S = 2 * 60 * 60
+"""Longer than an access token, so that a client may renew it between pages."""
+
+_NONCE = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """The last entry of a page: the sort key and the row."""
+
+    key: int
+    row: int
+
+
+def seal(key: bytes, position: Position, *, bound_to: str, now_us: int) -> str:
+    """Return the token of the page after `position`."""
+    nonce = secrets.token_bytes(_NONCE)
+    expires = now_us // 1_000_000 + LIFETIME_S
+    plain = json.dumps([position.key, position.row, expires]).encode()
+    sealed = AESGCM(key).encrypt(nonce, plain, bound_to.encode())
+    return base64.urlsafe_b64encode(nonce + sealed).rstrip(b"=").decode()
+
+
+def unseal(key: bytes, token: str, *, bound_to: str, now_us: int) -> Position:
+    """Return the position that `token` holds.
+
+    Raises:
+        FHIRError: `invalid` for a token that is not ours, was altered, belongs to
+            another client or another search; `invalid` for one that is too old.
+
+    """
+    try:
+        raw = base64.urlsafe_b64decode(token.encode("ascii") + b"=" * (-len(token) % 4))
+        plain = AESGCM(key).decrypt(raw[:_NONCE], raw[_NONCE:], bound_to.encode())
+    except (ValueError, InvalidTag):
+        raise FHIRError(
+            IssueType.INVALID, "The page token is not one of this search."
+        ) from None
+    sort_key, row, expires = json.loads(plain)
+    if now_us // 1_000_000 > expires:
+        raise FHIRError(IssueType.INVALID, "The page token has expired; search again.")
+    return Position(sort_key, row)

@@ -1,0 +1,55 @@
+"""Refusals whose HTTP status no issue type names; the one table beside `errors`.
+
+https://www.rfc-editor.org/rfc/rfc9110#section-15.5
+"""
+
+from conformance.issues import FHIRError, IssueType
+from fhir_service import errors
+
+
+class MethodNotAllowed(FHIRError):
+    """The path exists and does not know the method."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            IssueType.NOT_SUPPORTED, "The path does not answer this method."
+        )
+
+
+class NotAcceptable(FHIRError):
+    """The client accepts no format that is written."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            IssueType.NOT_SUPPORTED, "Only application/fhir+json is written."
+        )
+
+
+class PreconditionFailed(FHIRError):
+    """The version named by the client is not the current one."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            IssueType.CONFLICT, "If-Match names another version than the current one."
+        )
+
+
+class UnsupportedMediaType(FHIRError):
+    """The body is in a format that is not read."""
+
+    def __init__(self, expected: str) -> None:
+        super().__init__(IssueType.NOT_SUPPORTED, f"The body must be {expected}.")
+
+
+STATUS: dict[type[FHIRError], int] = {
+    MethodNotAllowed: 405,
+    NotAcceptable: 406,
+    PreconditionFailed: 412,
+    UnsupportedMediaType: 415,
+}
+"""Class of the refusal → status."""
+
+
+def status_of(error: FHIRError) -> int:
+    """Return the HTTP status of a refusal."""
+    return STATUS.get(type(error)) or errors.status_of(error)

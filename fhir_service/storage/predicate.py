@@ -1,0 +1,141 @@
+"""The view as SQL: which rows of one patient a request may see.
+
+`signature_id IN (permitted)` plus the few atoms that a signature leaves open. It
+fails closed: a signature that appears meanwhile is in no list.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from consent.formula import (
+    And,
+    EndGE,
+    EndLE,
+    Formula,
+    Not,
+    Or,
+    StartGE,
+    StartLE,
+)
+from fhir_service.storage.statement import DialectName, array
+
+Clause = tuple[str, tuple[object, ...]]
+"""SQL text with `?` placeholders, and the values in their order."""
+
+NOTHING: Clause = ("1 = 0", ())
+EVERYTHING: Clause = ("", ())
+
+
+@dataclass(frozen=True, slots=True)
+class HasCodingId:
+    """The row is indexed under this coding, beside its signature."""
+
+    coding_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class IsRow:
+    """The row is this one."""
+
+    row: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class View:
+    """What a request may see of one patient's rows of one type.
+
+    Attributes:
+        patient_key: Whose.
+        groups: (condition, signatures it governs); a row of no group is hidden.
+        whole: Every signature of the type is permitted without condition, and the
+            list of signatures is that of the same snapshot.
+
+    """
+
+    patient_key: int
+    groups: tuple[tuple[Formula, tuple[int, ...]], ...]
+    whole: bool
+
+    @property
+    def is_empty(self) -> bool:
+        """Nothing can be seen."""
+        return not self.groups
+
+    def of_code(self, signatures: frozenset[int]) -> "View":
+        """Return the part that concerns these signatures, the only possible ones."""
+        groups = tuple(
+            (formula, kept)
+            for formula, ids in self.groups
+            if (kept := tuple(id_ for id_ in ids if id_ in signatures))
+        )
+        free = {id_ for formula, ids in groups if formula is True for id_ in ids}
+        return View(
+            patient_key=self.patient_key, groups=groups, whole=free == signatures
+        )
+
+
+def clause(view: View, dialect: DialectName) -> Clause:
+    """Return the predicate over signature_id, c_start, c_end and row."""
+    if view.whole:
+        return EVERYTHING
+    if view.is_empty:
+        return NOTHING
+    texts: list[str] = []
+    values: list[object] = []
+    for formula, ids in view.groups:
+        text, bound = _members(ids, dialect)
+        condition, more = _formula(formula, view.patient_key)
+        texts.append(f"({text} AND {condition})" if condition else text)
+        values += [*bound, *more]
+    return f"({' OR '.join(texts)})", tuple(values)
+
+
+def _members(ids: Sequence[int], dialect: DialectName) -> Clause:
+    if dialect == "sqlite":
+        text = "signature_id IN (SELECT value FROM json_each(?))"
+    else:
+        text = "signature_id = ANY(?)"
+    return text, (array(ids, dialect),)
+
+
+def _formula(formula: Formula, patient_key: int) -> Clause:
+    if formula is True:
+        return EVERYTHING
+    if formula is False:
+        return NOTHING
+    return _ATOMS[type(formula)](formula, patient_key)
+
+
+def _joined(word: str, parts: Sequence[Formula], patient_key: int) -> Clause:
+    texts: list[str] = []
+    values: list[object] = []
+    for part in parts:
+        text, bound = _formula(part, patient_key)
+        texts.append(text or "1 = 1")
+        values.extend(bound)
+    return f"({word.join(texts)})", tuple(values)
+
+
+def _coding(atom: HasCodingId, patient_key: int) -> Clause:
+    return (
+        "row IN (SELECT row FROM row_coding WHERE patient_key = ? AND coding_id = ?)",
+        (patient_key, atom.coding_id),
+    )
+
+
+def _negated(node: Not, patient_key: int) -> Clause:
+    text, values = _formula(node.part, patient_key)
+    return f"NOT {text or '(1 = 1)'}", values
+
+
+_ATOMS: Mapping[type, Callable[..., Clause]] = {
+    StartGE: lambda atom, _: ("c_start >= ?", (atom.us,)),
+    StartLE: lambda atom, _: ("c_start <= ?", (atom.us,)),
+    EndGE: lambda atom, _: ("c_end >= ?", (atom.us,)),
+    EndLE: lambda atom, _: ("c_end <= ?", (atom.us,)),
+    IsRow: lambda atom, _: ("row = ?", (atom.row,)),
+    HasCodingId: _coding,
+    And: lambda node, key: _joined(" AND ", node.parts, key),
+    Or: lambda node, key: _joined(" OR ", node.parts, key),
+    Not: _negated,
+}

@@ -1,0 +1,156 @@
+"""What could not be understood, kept until a retry understands it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import bindparam, func, insert, select, update
+
+from fhir_service.storage import counters
+from fhir_service.storage.engine import Snapshot, Transaction
+from fhir_service.storage.statement import Statement, columns_of
+from fhir_service.storage.tables import quarantine
+
+COLUMNS = (
+    "quarantine_id",
+    "digest",
+    "patient_key",
+    "source",
+    "client_id",
+    "reason",
+    "kind",
+    "position",
+    "detail",
+    "records",
+    "received",
+    "retries",
+    "payload",
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Quarantined:
+    """One part of a payload that was not understood.
+
+    Attributes:
+        id: Its number.
+        patient_key: Under whose data key the payload is encrypted; 0 where unknown.
+        source: The vendor's name.
+        client_id: Who delivered it; None for a file.
+        reason: Code of `mappings.measurement.Reason`.
+        kind: What it was meant to be, where that is known.
+        position: Where it was in its payload.
+        detail: A sentence without values.
+        records: How many measurements it stands for.
+        received: When, microseconds since 1970.
+        retries: How often it was tried again.
+        payload: The encrypted part of the payload.
+
+    """
+
+    id: int
+    patient_key: int
+    source: str
+    client_id: str | None
+    reason: str
+    kind: str | None
+    position: str
+    detail: str
+    records: int
+    received: int
+    retries: int
+    payload: bytes
+
+
+_READ = (
+    quarantine.c.quarantine_id,
+    quarantine.c.patient_key,
+    quarantine.c.source,
+    quarantine.c.client_id,
+    quarantine.c.reason,
+    quarantine.c.kind,
+    quarantine.c.position,
+    quarantine.c.detail,
+    quarantine.c.records,
+    quarantine.c.received,
+    quarantine.c.retries,
+    quarantine.c.payload,
+)
+_PENDING = Statement(
+    select(*_READ)
+    .where(
+        quarantine.c.resolved.is_(None),
+        quarantine.c.quarantine_id > bindparam("after"),
+    )
+    .order_by(quarantine.c.quarantine_id)
+    .limit(bindparam("count"))
+)
+_KNOWN = Statement(
+    select(quarantine.c.quarantine_id, quarantine.c.resolved).where(
+        quarantine.c.digest == bindparam("digest")
+    )
+)
+_INSERT = Statement(insert(quarantine).values(**columns_of(COLUMNS)))
+_RETRIED = Statement(
+    update(quarantine)
+    .where(quarantine.c.quarantine_id == bindparam("id"))
+    .values(
+        retries=quarantine.c.retries + 1,
+        resolved=bindparam("at"),
+        reason=bindparam("new_reason"),
+    )
+)
+_COUNTS = Statement(
+    select(
+        quarantine.c.source,
+        quarantine.c.reason,
+        func.sum(quarantine.c.records),
+    )
+    .where(quarantine.c.resolved.is_(None))
+    .group_by(quarantine.c.source, quarantine.c.reason)
+    .order_by(quarantine.c.source, quarantine.c.reason)
+)
+
+
+def holds(snapshot: Snapshot, digest: bytes) -> bool:
+    """Return whether the same part of the same source is here already."""
+    return snapshot.one(_KNOWN, digest=digest) is not None
+
+
+def add(transaction: Transaction, values: Mapping[str, object]) -> int:
+    """Keep a part; `values` has `COLUMNS` but `quarantine_id` and `retries`."""
+    id_ = counters.take(transaction, "quarantine")
+    transaction.run(_INSERT, **{**values, "quarantine_id": id_, "retries": 0})
+    return id_
+
+
+def pending(snapshot: Snapshot, *, after: int = 0, count: int) -> list[Quarantined]:
+    """Return what waits, oldest first, starting after number `after`."""
+    return [
+        Quarantined(
+            id=row[0],
+            patient_key=row[1],
+            source=row[2],
+            client_id=row[3],
+            reason=row[4],
+            kind=row[5],
+            position=row[6],
+            detail=row[7],
+            records=row[8],
+            received=row[9],
+            retries=row[10],
+            payload=bytes(row[11]),
+        )
+        for row in snapshot.all(_PENDING, after=after, count=count)
+    ]
+
+
+def retried(
+    transaction: Transaction, id_: int, *, reason: str, resolved_us: int | None
+) -> None:
+    """Record a retry and whether it understood the part."""
+    transaction.run(_RETRIED, id=id_, at=resolved_us, new_reason=reason)
+
+
+def counts(snapshot: Snapshot) -> list[tuple[str, str, int]]:
+    """Return (source, reason, measurements) of what waits."""
+    return [(source, reason, int(n)) for source, reason, n in snapshot.all(_COUNTS)]

@@ -1,0 +1,403 @@
+"""Resources in and out: the body, its version, its signature and its indexes, in step.
+
+The repository knows what must change together. It decides nothing about access: who
+may do what is asked of `fhir_service.access` before.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from conformance import fhir_json
+from consent import labels
+from consent.labels import Labels
+from consent.references import Deployment
+from consent.signature import Description, describe
+from fhir_service.rest.instant import fhir_instant
+from fhir_service.storage import (
+    concepts,
+    counters,
+    devices,
+    observations,
+    patients,
+    resources,
+    rows,
+    signatures,
+    tokens,
+    types,
+    units,
+)
+from fhir_service.storage.blind_index import BlindIndex
+from fhir_service.storage.body import BodyCodec
+from fhir_service.storage.concepts import Coding, Concepts
+from fhir_service.storage.engine import Snapshot, Transaction
+from fhir_service.storage.observations import Entry
+from fhir_service.storage.resources import Stored
+from fhir_service.storage.tables import SHARED
+from mappings.measurement import DeviceClue
+
+Resource = Mapping[str, Any]
+SECOND_US = 1_000_000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Written:
+    """What a write has made.
+
+    Attributes:
+        type: The resource type.
+        id: Its public id.
+        stored: The version as it is stored.
+        body: The version as JSON.
+
+    """
+
+    type: str
+    id: str
+    stored: Stored
+    body: bytes
+
+    @property
+    def last_updated(self) -> str:
+        """The instant in `meta.lastUpdated`."""
+        return fhir_instant(self.stored.last_updated)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Indexed:
+    """What the indexes hold about one version.
+
+    Attributes:
+        signature_id: What consent decides on.
+        entry: The time-series entry of an Observation, else None.
+        c_start: First microsecond of the consent time.
+        c_end: Last microsecond of it.
+        codings: Codings that the signature does not hold.
+
+    """
+
+    signature_id: int
+    entry: Entry | None
+    c_start: int
+    c_end: int
+    codings: frozenset[Coding]
+
+
+class Repository:
+    """The stored resources of one deployment.
+
+    Args:
+        codec: Compresses and encrypts bodies.
+        payloads: The same for what is kept in quarantine.
+        blind: Hashes what is only compared.
+        deployment: Our bases, and the zone of dates without an offset.
+        clock: Microseconds since 1970.
+        random: Steps between rows.
+
+    """
+
+    def __init__(
+        self,
+        *,
+        codec: BodyCodec,
+        payloads: BodyCodec,
+        blind: BlindIndex,
+        deployment: Deployment,
+        clock: Callable[[], int],
+        random: Random,
+    ) -> None:
+        self.codec = codec
+        self.payloads = payloads
+        self.blind = blind
+        self.deployment = deployment
+        self.clock = clock
+        self.random = random
+        self.concepts = Concepts()
+        self.signatures = signatures.Signatures()
+
+    def body(self, snapshot: Snapshot, version: Stored) -> bytes:
+        """Return the JSON of a stored version."""
+        return self.codec.decode(
+            snapshot, version.patient_key, version.row, version.version, version.body
+        )
+
+    def read(self, snapshot: Snapshot, type_: str, id_: str) -> Stored | None:
+        """Return the current version, which may say that it is deleted."""
+        at = resources.locate(snapshot, types.number_of(type_), id_)
+        return None if at is None else resources.current(snapshot, at[1])
+
+    def new_rows(self, transaction: Transaction, count: int) -> list[int]:
+        """Return row numbers for `count` new resources."""
+        made = rows.new_rows(
+            counters.current(transaction, "row"), self.clock(), count, self.random
+        )
+        counters.put(transaction, "row", made[-1])
+        return made
+
+    def seal_payload(
+        self, transaction: Transaction, patient_key: int, payload: bytes
+    ) -> bytes:
+        """Return a part of a payload as it is kept in quarantine."""
+        return self.payloads.encode(transaction, patient_key, 0, 1, payload)
+
+    def open_payload(
+        self, snapshot: Snapshot, patient_key: int, sealed: bytes
+    ) -> bytes:
+        """Return a part of a payload that was kept in quarantine."""
+        return self.payloads.decode(snapshot, patient_key, 0, 1, sealed)
+
+    def create(
+        self,
+        transaction: Transaction,
+        resource: Resource,
+        *,
+        patient_key: int,
+        id_: str | None = None,
+        batch_id: int | None = None,
+    ) -> Written:
+        """Store the first version of `resource`, with labels and indexes.
+
+        A Patient gets a key of its own; `patient_key` is that of its subject else.
+        """
+        [row] = self.new_rows(transaction, 1)
+        id_ = id_ or rows.public_id(row)
+        if resource["resourceType"] == "Patient":
+            patient_key = patients.create(
+                transaction, id_, managing_organization(resource), self.codec.new_key
+            )
+        return self._write(
+            transaction,
+            resource,
+            id_=id_,
+            row=row,
+            version=1,
+            patient_key=patient_key,
+            batch_id=batch_id,
+        )
+
+    def create_at(
+        self,
+        transaction: Transaction,
+        resource: Resource,
+        *,
+        row: int,
+        patient_key: int,
+        batch_id: int | None = None,
+    ) -> Written:
+        """Store the first version of a resource at a row taken before."""
+        return self._write(
+            transaction,
+            resource,
+            id_=rows.public_id(row),
+            row=row,
+            version=1,
+            patient_key=patient_key,
+            batch_id=batch_id,
+        )
+
+    def register_unit(
+        self,
+        transaction: Transaction,
+        patient_key: int,
+        row: int,
+        source: str,
+        clue: DeviceClue,
+    ) -> None:
+        """Record that the Device at `row` stands for the unit of `clue`."""
+        devices.add_unit(
+            transaction, patient_key, units.unit_hash(self.blind, source, clue), row
+        )
+
+    def update(
+        self,
+        transaction: Transaction,
+        old: Stored,
+        resource: Resource,
+        *,
+        id_: str,
+        batch_id: int | None = None,
+    ) -> Written:
+        """Store the next version of a resource and re-index it."""
+        self._unindex(transaction, old)
+        if resource["resourceType"] == "Patient":
+            patients.set_organization(
+                transaction, old.patient_key, managing_organization(resource)
+            )
+        return self._write(
+            transaction,
+            resource,
+            id_=id_,
+            row=old.row,
+            version=old.version + 1,
+            patient_key=old.patient_key,
+            batch_id=batch_id,
+        )
+
+    def _write(
+        self,
+        transaction: Transaction,
+        resource: Resource,
+        *,
+        id_: str,
+        row: int,
+        version: int,
+        patient_key: int,
+        batch_id: int | None,
+    ) -> Written:
+        now = self.clock()
+        stamped, found = stamp(resource, id_=id_, version=version, now_us=now)
+        body = fhir_json.dumps(stamped)
+        described = describe(stamped, labels=found, deployment=self.deployment)
+        indexed = self.index(transaction, stamped, described, patient_key, row)
+        stored = Stored(
+            row=row,
+            type_id=types.number_of(stamped["resourceType"]),
+            patient_key=patient_key,
+            signature_id=indexed.signature_id,
+            version=version,
+            seq=counters.take(transaction, "seq"),
+            last_updated=now,
+            deleted=False,
+            batch_id=batch_id,
+            body=self.codec.encode(transaction, patient_key, row, version, body),
+        )
+        if version == 1:
+            resources.insert_one(transaction, id_, stored)
+        else:
+            resources.replace(transaction, stored)
+        self._add_indexes(transaction, stamped, stored, indexed)
+        return Written(type=stamped["resourceType"], id=id_, stored=stored, body=body)
+
+    def index(
+        self,
+        transaction: Transaction,
+        resource: Resource,
+        described: Description,
+        patient_key: int,
+        row: int,
+    ) -> Indexed:
+        """Return what the indexes shall hold, interning what is new."""
+        type_id = types.number_of(resource["resourceType"])
+        code_key = self.concepts.intern(transaction, codings_of(resource.get("code")))
+        signature_id = signatures.intern(
+            transaction, patient_key, type_id, code_key, described.facets
+        )
+        entry = None
+        if resource["resourceType"] == "Observation" and patient_key != SHARED:
+            start, end = tokens.effective_range(resource, self.deployment.zone)
+            entry = (
+                patient_key,
+                code_key,
+                start,
+                row,
+                signature_id,
+                end - start,
+                described.start_us,
+                described.end_us,
+                self.concepts.intern(transaction, category_codings(resource)),
+            )
+        return Indexed(
+            signature_id=signature_id,
+            entry=entry,
+            c_start=described.start_us,
+            c_end=described.end_us,
+            codings=described.codings,
+        )
+
+    def _add_indexes(
+        self,
+        transaction: Transaction,
+        resource: Resource,
+        stored: Stored,
+        indexed: Indexed,
+    ) -> None:
+        if indexed.entry is not None:
+            observations.add(transaction, [indexed.entry])
+        else:
+            resources.add_record(transaction, stored, indexed.c_start, indexed.c_end)
+            resources.add_tokens(
+                transaction, stored, tokens.of_resource(resource, self.blind)
+            )
+        concepts.add_row_codings(
+            transaction, stored.patient_key, stored.row, indexed.codings
+        )
+        self._note_changes(transaction, resource, stored)
+
+    def _note_changes(
+        self, transaction: Transaction, resource: Resource, stored: Stored
+    ) -> None:
+        type_, key = resource["resourceType"], stored.patient_key
+        if type_ == "Consent":
+            patients.consent_changed(transaction, key)
+        elif type_ in ("Device", "DeviceMetric"):
+            patients.topology_changed(transaction, key)
+        if type_ == "Device":
+            units.register(transaction, self.blind, key, stored.row, resource)
+
+    def _unindex(self, transaction: Transaction, old: Stored) -> None:
+        resource = fhir_json.loads(self.body(transaction, old))
+        described = describe(
+            resource, labels=labels.label(resource), deployment=self.deployment
+        )
+        indexed = self.index(transaction, resource, described, old.patient_key, old.row)
+        if indexed.entry is not None:
+            observations.remove(transaction, indexed.entry)
+        else:
+            resources.remove_indexes(transaction, old)
+        concepts.remove_row_codings(
+            transaction, old.patient_key, old.row, indexed.codings
+        )
+
+
+def managing_organization(patient: Resource) -> str | None:
+    """Return `Patient.managingOrganization` as a relative reference."""
+    reference = (patient.get("managingOrganization") or {}).get("reference")
+    return reference if isinstance(reference, str) else None
+
+
+def codings_of(concept: Any) -> list[Coding]:
+    """Return (system, code) of a CodeableConcept's codings that have a code."""
+    if not isinstance(concept, Mapping):
+        return []
+    return [
+        (coding.get("system", ""), coding["code"])
+        for coding in concept.get("coding", ())
+        if "code" in coding
+    ]
+
+
+def category_codings(observation: Resource) -> list[Coding]:
+    """Return the codings of every category."""
+    return [
+        coding
+        for category in observation.get("category", ())
+        for coding in codings_of(category)
+    ]
+
+
+def stamp(
+    resource: Resource, *, id_: str, version: int, now_us: int
+) -> tuple[dict[str, Any], Labels]:
+    """Return the resource with its id, meta and our labels, and these labels.
+
+    A client's labels may raise ours and are kept; its versionId and lastUpdated are
+    replaced.
+    """
+    found = labels.label(resource)
+    meta = dict(labels.labelled(resource, found).get("meta") or {})
+    meta.update(versionId=str(version), lastUpdated=fhir_instant(now_us))
+    ordered = {name: meta[name] for name in _META if name in meta}
+    stamped = {
+        "resourceType": resource["resourceType"],
+        "id": id_,
+        "meta": {**ordered, **meta},
+    }
+    stamped.update(
+        (name, value) for name, value in resource.items() if name not in stamped
+    )
+    return stamped, found
+
+
+_META = ("id", "extension", "versionId", "lastUpdated", "source", "profile", "security")
+"""The elements of Meta in FHIR's order; `tag` is the last."""

@@ -1,0 +1,38 @@
+"""Physical units: which Devices stand for them, by keyed hash of what identifies them.
+
+One Device resource stands for a unit and a patient; all Devices of a unit share its
+hash, so that a consent that names one covers them all.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from fhir_service.storage import devices
+from fhir_service.storage.blind_index import BlindIndex
+from fhir_service.storage.engine import Transaction
+from mappings.device import unit_identity
+from mappings.measurement import DeviceClue
+
+
+def unit_hash(blind: BlindIndex, source: str, clue: DeviceClue) -> bytes:
+    """Return the keyed hash of the unit that a payload describes."""
+    return blind.unit(unit_identity(source, clue))
+
+
+def register(
+    transaction: Transaction,
+    blind: BlindIndex,
+    patient_key: int,
+    row: int,
+    device: Mapping[str, Any],
+) -> None:
+    """Record that `device`, at `row`, stands for the units its identifiers name."""
+    for clue in _clues(device):
+        devices.add_unit(transaction, patient_key, unit_hash(blind, "", clue), row)
+
+
+def _clues(device: Mapping[str, Any]) -> Iterator[DeviceClue]:
+    for identifier in device.get("identifier", ()):
+        system, value = identifier.get("system"), identifier.get("value")
+        if isinstance(system, str) and isinstance(value, str):
+            yield DeviceClue(identifier=value, system=system)

@@ -1,0 +1,142 @@
+"""The file itself: export.xml, or the zip in which the phone shares it.
+
+Nothing is extracted to disk; the one member that is read is streamed.
+"""
+
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path, PurePosixPath
+from typing import IO, BinaryIO
+
+from conformance.issues import FHIRError, IssueType
+from mappings.vendors.apple_health.elements import Broken
+
+MAX_RATIO = 200
+"""Bytes that one compressed byte may become; an export's ratio is 20 to 60."""
+
+MIN_SUSPICIOUS = 16 * 1024 * 1024
+"""Bytes below which no ratio is suspicious."""
+
+MAX_CANDIDATES = 20
+"""Members that are looked into; an export has one or two XML files."""
+
+_METHODS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
+_SNIFF = 65_536
+_ENCRYPTED = 0x1
+_ZIP = b"PK\x03\x04"
+_EMPTY_ZIP = b"PK\x05\x06"
+
+Read = Callable[[int], bytes]
+
+
+@contextmanager
+def opened(source: Path | BinaryIO, progress: Callable[[int], None]) -> Iterator[Read]:
+    """Open an export for reading, whether or not it is zipped.
+
+    Args:
+        source: A path, or a binary stream that can seek.
+        progress: Told, after each read, how many bytes of the file were read.
+
+    Raises:
+        FHIRError: `structure` for a zip that cannot be read or holds no export,
+            `too-long` for one that unpacks to more than a zip of texts does.
+
+    """
+    if isinstance(source, Path):
+        with source.open("rb") as stream, opened(stream, progress) as read:
+            yield read
+        return
+    start = source.read(len(_ZIP))
+    source.seek(0)
+    if start not in (_ZIP, _EMPTY_ZIP):
+        yield _told(source.read, source.tell, progress)
+        return
+    with _archive(source) as archive:
+        member = _member(archive)
+        with archive.open(member) as unpacked:
+            limited = _limited(unpacked, member.compress_size)
+            yield _told(limited, source.tell, progress)
+
+
+def _told(read: Read, tell: Callable[[], int], progress: Callable[[int], None]) -> Read:
+    def read_and_tell(size: int) -> bytes:
+        data = read(size)
+        progress(tell())
+        return data
+
+    return read_and_tell
+
+
+def _archive(source: BinaryIO) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(source)
+    except (zipfile.BadZipFile, OSError, ValueError):
+        raise FHIRError(
+            IssueType.STRUCTURE, "The zip cannot be read; it may be cut short."
+        ) from None
+
+
+def _member(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
+    """Return the member that is the export; its name differs with the language.
+
+    Raises:
+        FHIRError: `structure` where there is none, `too-long` for a bomb.
+
+    """
+    for info in islice(filter(_may_be_export, archive.infolist()), MAX_CANDIDATES):
+        if b"HealthData" in _first(archive, info):
+            _refuse_bomb(info.file_size, info.compress_size)
+            return info
+    raise FHIRError(IssueType.STRUCTURE, "The zip holds no export.xml of Apple Health.")
+
+
+def _may_be_export(info: zipfile.ZipInfo) -> bool:
+    name = PurePosixPath(info.filename)
+    return (
+        name.suffix.lower() == ".xml"
+        and not name.stem.lower().endswith("_cda")
+        and not info.flag_bits & _ENCRYPTED
+        and info.compress_type in _METHODS
+    )
+
+
+def _first(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+    try:
+        with archive.open(info) as stream:
+            return stream.read(_SNIFF)
+    except (zipfile.BadZipFile, zlib.error, EOFError):
+        return b""
+
+
+def _refuse_bomb(size: int, compressed: int) -> None:
+    if size > MIN_SUSPICIOUS and size > MAX_RATIO * max(compressed, 1):
+        raise FHIRError(
+            IssueType.TOO_LONG,
+            f"The zip unpacks to more than {MAX_RATIO} times its size.",
+        )
+
+
+def _limited(stream: IO[bytes], compressed: int) -> Read:
+    """Return a read that refuses a bomb whose directory does not tell its size.
+
+    Raises:
+        FHIRError: `too-long` from the read.
+        Broken: from the read, where the zip is damaged.
+
+    """
+    total = 0
+
+    def read(size: int) -> bytes:
+        nonlocal total
+        try:
+            data = stream.read(size)
+        except (zipfile.BadZipFile, zlib.error, EOFError):
+            raise Broken("The zip is damaged.", is_truncated=True) from None
+        total += len(data)
+        _refuse_bomb(total, compressed)
+        return data
+
+    return read

@@ -1,0 +1,81 @@
+"""What the header of a data point says of the reading in its body.
+
+https://w3id.org/ieee/ieee-1752-schema/header.json
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from mappings.measurement import Measurement
+
+MAX_ID_LENGTH = 200
+"""Characters of a source's identifier; a longer one is not an identifier."""
+
+
+class Header(NamedTuple):
+    """The part of a header that a reading needs.
+
+    Attributes:
+        schema: Name of the body's schema; empty where the header names none.
+        source_id: The source's own identifier of the reading.
+        patient: The source's own name for the patient.
+        is_self_reported: The person entered the value.
+
+    """
+
+    schema: str
+    source_id: str | None
+    patient: str | None
+    is_self_reported: bool
+
+    def part(self, index: int) -> "Header":
+        """Return the header of one body of a series; its identifier is its own."""
+        if self.source_id is None:
+            return self
+        return self._replace(source_id=f"{self.source_id}#{index}")
+
+    def complete(self, reading: Measurement, position: str) -> Measurement:
+        """Return the reading with what the header says, and its place.
+
+        Raises:
+            Unreadable: `impossible` for a reading of the future.
+
+        """
+        return reading._replace(
+            position=position,
+            source_id=self.source_id,
+            self_reported=self.is_self_reported,
+            patient=self.patient,
+        )
+
+
+def header_of(header: object) -> Header:
+    """Return what a header says; nothing where it is absent or not an object."""
+    if not isinstance(header, Mapping):
+        return Header("", None, None, is_self_reported=False)
+    provenance = header.get("acquisition_provenance")
+    if not isinstance(provenance, Mapping):
+        provenance = {}
+    return Header(
+        _schema_name(header.get("schema_id")),
+        _text(provenance.get("source_data_point_id"))
+        or _text(header.get("id"))
+        or _text(header.get("uuid")),
+        _text(header.get("user_id")),
+        # Open mHealth keeps the modality in the provenance, IEEE 1752.1 beside it.
+        "self-reported" in (provenance.get("modality"), header.get("modality")),
+    )
+
+
+def _schema_name(schema: object) -> str:
+    """Return the name of a schema id, an object or a text `namespace:name:version`."""
+    if isinstance(schema, Mapping):
+        return _text(schema.get("name")) or ""
+    parts = schema.split(":") if isinstance(schema, str) else ()
+    return parts[1] if len(parts) > 1 else ""
+
+
+def _text(value: object) -> str | None:
+    if isinstance(value, str) and 0 < len(value) <= MAX_ID_LENGTH:
+        return value
+    return None

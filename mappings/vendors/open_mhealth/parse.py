@@ -1,0 +1,216 @@
+"""Open mHealth and IEEE 1752.1 data points to readings.
+
+https://www.openmhealth.org/documentation/#/schema-docs/schema-library
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+
+from mappings.measurement import Measurement, OutOfScope, Reading, Reason, Refusal
+from mappings.payload import (
+    DAY_US,
+    Unreadable,
+)
+from mappings.vendors.open_mhealth import granola
+from mappings.vendors.open_mhealth.episodes import EPISODES, episode_of
+from mappings.vendors.open_mhealth.header import Header, header_of
+from mappings.vendors.open_mhealth.measures import (
+    AT_REST,
+    BY_MEMBER,
+    BY_SCHEMA,
+    GLUCOSE_KINDS,
+    METHODS,
+    OUT_OF_SCOPE,
+    OUT_OF_SCOPE_MEMBERS,
+    STATISTICS,
+    Measure,
+)
+from mappings.vendors.open_mhealth.quantity import unit_value
+from mappings.vendors.open_mhealth.time_frame import time_frame
+
+
+def parse(
+    payload: object,
+    *,
+    received_at: datetime,  # noqa: ARG001 - every source's parser takes it
+) -> Iterator[Reading]:
+    """Yield the readings of a data point, of a list of them, or of bare bodies.
+
+    Args:
+        payload: What `conformance.fhir_json.loads` gave.
+        received_at: When the payload arrived; a data point has its own time.
+
+    """
+    if isinstance(payload, list):
+        for index, point in enumerate(payload):
+            yield from _point(point, f"$[{index}]")
+    else:
+        yield from _point(payload, "$")
+
+
+def _point(point: object, position: str) -> Iterator[Reading]:
+    if not isinstance(point, Mapping):
+        detail = "A data point is a JSON object."
+        yield Refusal(position, Reason.MALFORMED, None, detail, point)
+    elif "body" in point:
+        yield from _data_point(point, position)
+    else:
+        yield from _body(point, NO_HEADER, position, point)
+
+
+NO_HEADER = header_of({})
+
+
+def _data_point(point: Mapping[str, object], position: str) -> Iterator[Reading]:
+    body = point["body"]
+    header = header_of(point.get("header"))
+    if isinstance(body, list):
+        # A data series: one header, many bodies of its schema (IEEE 1752.1).
+        for index, item in enumerate(body):
+            part = header.part(index)
+            kept = {"header": point.get("header"), "body": item}
+            yield from _body(item, part, f"{position}.body[{index}]", kept)
+    else:
+        yield from _body(body, header, f"{position}.body", point)
+
+
+def _body(
+    body: object, header: Header, position: str, kept: Mapping[str, object]
+) -> Iterator[Reading]:
+    if not isinstance(body, Mapping):
+        detail = "The body is not a JSON object."
+        yield Refusal(position, Reason.MALFORMED, None, detail, kept)
+        return
+    if granola.is_sample(body):
+        yield from granola.readings(body, header, position, kept)
+        return
+    try:
+        yield _reading(body, header, position)
+    except Unreadable as error:
+        yield error.refusal(position, kept)
+
+
+def _reading(body: Mapping[str, object], header: Header, position: str) -> Reading:
+    measure = BY_SCHEMA.get(header.schema) if header.schema else _measure_of(body)
+    if measure is not None:
+        return _measurement(measure, body, header, position)
+    episode = episode_of(header.schema, body)
+    if episode is not None:
+        return header.complete(EPISODES[episode](body), position)
+    return _out_of_scope(header.schema, body, position)
+
+
+def _measure_of(body: Mapping[str, object]) -> Measure | None:
+    """Return the only measure that the body has a member of."""
+    found = [BY_MEMBER[member] for member in body if member in BY_MEMBER]
+    return found[0] if len(found) == 1 and episode_of("", body) is None else None
+
+
+def _out_of_scope(schema: str, body: Mapping[str, object], position: str) -> OutOfScope:
+    """Return what is recognised and never stored.
+
+    Raises:
+        Unreadable: `unknown-kind` for anything else.
+
+    """
+    what = OUT_OF_SCOPE.get(schema)
+    if what is None and not schema:
+        what = next(
+            (
+                OUT_OF_SCOPE_MEMBERS[name]
+                for name in body
+                if name in OUT_OF_SCOPE_MEMBERS
+            ),
+            None,
+        )
+    if what is None:
+        raise Unreadable(
+            Reason.UNKNOWN_KIND, "The schema is not one that is understood."
+        )
+    return OutOfScope(position, what)
+
+
+def _measurement(
+    measure: Measure,
+    body: Mapping[str, object],
+    header: Header,
+    position: str,
+) -> Measurement:
+    kind = measure.kind
+    value, unit, word = unit_value(body, measure.member, measure.units, kind)
+    try:
+        start, end = time_frame(body.get("effective_time_frame"))
+    except Unreadable as error:
+        raise error.of(kind) from None
+    if end is None:
+        if measure.is_interval:
+            raise Unreadable(
+                Reason.NO_TIME, f"{measure.schema} needs a time_interval.", kind
+            )
+        end_text, end_us = None, start.us
+    else:
+        end_text, end_us = end
+    if len(body) > PLAIN:
+        kind = _specific_kind(measure, body, end_us - start.us)
+    return Measurement(
+        kind,
+        value,
+        unit,
+        start.text,
+        start.us,
+        end_text,
+        end_us,
+        position,
+        header.source_id,
+        None,
+        (),
+        METHODS.get((measure.schema, word)),
+        None,
+        header.is_self_reported,
+        None,
+        1,
+        header.patient,
+    )
+
+
+PLAIN = 2
+"""Members of a body that has nothing beside its value and its time."""
+
+
+def _specific_kind(measure: Measure, body: Mapping[str, object], us: int) -> str:
+    """Return the kind that the body's other members narrow a measure down to.
+
+    Raises:
+        Unreadable: `unknown-kind` where that kind has no code of its own.
+
+    """
+    statistic = body.get("descriptive_statistic")
+    if statistic is not None:
+        return _statistic_kind(measure, statistic, us)
+    if measure.schema == "blood-glucose":
+        return _glucose_kind(body.get("specimen_source"))
+    if body.get("temporal_relationship_to_physical_activity") == "at rest":
+        return AT_REST.get(measure.schema, measure.kind)
+    return measure.kind
+
+
+def _statistic_kind(measure: Measure, statistic: object, us: int) -> str:
+    kind = STATISTICS.get((measure.schema, str(statistic), us == DAY_US))
+    if kind is None:
+        raise Unreadable(
+            Reason.UNKNOWN_KIND,
+            f"This descriptive_statistic of {measure.schema} has no code of its own.",
+            measure.kind,
+        )
+    return kind
+
+
+def _glucose_kind(specimen: object) -> str:
+    kind = "glucose" if specimen is None else GLUCOSE_KINDS.get(str(specimen))
+    if kind is None:
+        raise Unreadable(
+            Reason.UNKNOWN_KIND,
+            "Glucose of this specimen_source has no code of its own.",
+            "glucose",
+        )
+    return kind

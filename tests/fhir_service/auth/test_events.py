@@ -1,0 +1,13 @@
+from fhir_service.auth.events import AuthEvent, AuthEventKind
+
+
+def test_an_event_says_whether_it_succeeded() -> None:
+    failed = {
+        kind for kind in AuthEventKind if not AuthEvent(kind=kind, at=0).succeeded
+    }
+
+    assert failed == {
+        AuthEventKind.TOKEN_REFUSED,
+        AuthEventKind.LOGIN_FAILED,
+        AuthEventKind.LOGIN_THROTTLED,
+    }

@@ -1,0 +1,349 @@
+"""The token endpoint over HTTP: what gets a token, and what ends it."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from joserfc.jwk import ECKey, RSAKey
+
+from fhir_service.auth import clients
+from fhir_service.auth.bearer import AuthenticationError, authenticate
+from fhir_service.auth.rate_limit import RateLimit
+from fhir_service.auth.services import AuthServices, RateLimits
+from fhir_service.errors import OAUTH_STATUS, OAuthError
+from fhir_service.storage import accounts
+from fhir_service.storage.engine import Database
+
+Sign = Any
+Ask = Callable[..., Any]
+Audit = Any
+Clock = Any
+
+
+@pytest.fixture
+def ask_anew(ask: Ask, sign: Sign) -> Ask:
+    """Ask with a fresh assertion of the example client."""
+    return lambda **changes: ask(sign(), **changes)
+
+
+@pytest.fixture
+def allows(database: Database, clock: Clock) -> Callable[[str], bool]:
+    """Whether a token is good now."""
+
+    def check(token: str) -> bool:
+        with database.read() as snapshot:
+            try:
+                authenticate(snapshot, f"Bearer {token}", clock())
+            except AuthenticationError:
+                return False
+        return True
+
+    return check
+
+
+@pytest.fixture
+def limited(
+    services: AuthServices, make_app: Callable[[AuthServices], Flask]
+) -> Callable[[RateLimit], FlaskClient]:
+    """The service, with another limit for each client."""
+
+    def make(limit: RateLimit) -> FlaskClient:
+        limits = RateLimits(token_client=limit)
+        return make_app(replace(services, limits=limits)).test_client()
+
+    return make
+
+
+def assert_refused(response: Any, audit: Audit, reason: str) -> None:
+    assert response.status_code == OAUTH_STATUS[OAuthError.INVALID_CLIENT]
+    assert response.get_json() == {
+        "error": "invalid_client",
+        "error_description": "The client did not prove its identity.",
+    }
+    assert response.headers["Cache-Control"] == "no-store"
+    assert response.headers["WWW-Authenticate"].startswith("private_key_jwt")
+    assert audit.last == ("token-refused", reason)
+
+
+def test_a_signed_assertion_gets_a_token(ask: Ask, sign: Sign, audit: Audit) -> None:
+    response = ask(sign())
+
+    body = response.get_json()
+    assert response.status_code == 200
+    assert len(body.pop("access_token")) == 43
+    assert body == {
+        "token_type": "bearer",
+        "expires_in": 300,
+        "scope": "system/Observation.rs",
+    }
+    assert response.headers["Content-Type"] == "application/json"
+    assert response.headers["Cache-Control"] == "no-store"
+    assert response.headers["Pragma"] == "no-cache"
+    assert audit.last == ("token-granted", None)
+    event = audit.events[-1]
+    assert (event.client_id, event.proven, event.scopes, event.purposes) == (
+        "ehr",
+        True,
+        "system/Observation.rs",
+        ("TREAT",),
+    )
+
+
+def test_es384_is_accepted_too(ask: Ask, sign: Sign, ec_key: ECKey) -> None:
+    response = ask(replace(sign, key=ec_key, algorithm="ES384")())
+
+    assert response.status_code == 200
+
+
+def test_a_token_is_stored_by_its_hash_alone(
+    ask: Ask, sign: Sign, database: Database
+) -> None:
+    token = ask(sign()).get_json()["access_token"]
+
+    with database.engine.connect() as connection:
+        rows = str(list(connection.execute(accounts.access_token.select())))
+    assert token not in rows
+
+
+def test_a_token_opens_what_it_was_granted(
+    ask: Ask, sign: Sign, database: Database, clock: Clock, audit: Audit
+) -> None:
+    token = ask(sign()).get_json()["access_token"]
+
+    with database.read() as snapshot:
+        grant = authenticate(snapshot, f"Bearer {token}", clock())
+
+    assert (grant.client_id, grant.client_name, grant.user) == (
+        "ehr",
+        "Example EHR",
+        None,
+    )
+    assert grant.purposes == ("TREAT",)
+    assert grant.sources == {"open-mhealth"}
+    assert grant.actors == {
+        "Organization/clinic",
+        "https://fhir-interop-service.org/fhir/sid/client|ehr",
+    }
+    assert not grant.individual_known
+    assert grant.scopes.allows("Observation", "search-type") == ((),)
+    assert grant.scopes.allows("Patient", "read") is None
+    assert grant.token_id == audit.events[-1].token_id
+
+
+def test_no_kid_is_enough_where_there_is_one_key(
+    services: AuthServices,
+    ask: Ask,
+    sign: Sign,
+    rsa_key: RSAKey,
+    public_jwks: Callable[..., bytes],
+) -> None:
+    clients.rotate(services, "ehr", public_jwks(rsa_key))
+
+    assert ask(sign({"kid": None})).status_code == 200
+
+
+def test_a_replay_is_refused(ask: Ask, sign: Sign, audit: Audit, clock: Clock) -> None:
+    assertion = sign()
+    assert ask(assertion).status_code == 200
+
+    assert_refused(ask(assertion), audit, "replayed")
+    clock.pass_s(300)
+    assert_refused(ask(assertion), audit, "replayed")
+    clock.pass_s(9)
+    assert_refused(ask(assertion), audit, "replayed")
+
+
+def test_the_same_jti_under_another_expiry_is_a_replay(
+    ask: Ask, sign: Sign, audit: Audit, clock: Clock
+) -> None:
+    assert ask(sign(jti="once")).status_code == 200
+    clock.pass_s(30)
+
+    assert_refused(ask(sign(jti="once")), audit, "replayed")
+
+
+def test_of_concurrent_replays_one_gets_a_token(
+    services: AuthServices,
+    make_app: Callable[[AuthServices], Flask],
+    token_form: Callable[..., dict[str, str]],
+    sign: Sign,
+    audit: Audit,
+) -> None:
+    data = token_form(sign())
+    app = make_app(services)
+    barrier = threading.Barrier(8)
+    statuses: list[int] = []
+
+    def replay() -> None:
+        barrier.wait()
+        response = app.test_client().post("/auth/token", data=data)
+        statuses.append(response.status_code)
+
+    threads = [threading.Thread(target=replay) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(statuses) == [200] + [401] * 7
+    assert [event.reason for event in audit.events].count("replayed") == 7
+
+
+def test_an_assertion_is_used_up_by_a_refused_scope(
+    ask: Ask, sign: Sign, audit: Audit
+) -> None:
+    assertion = sign()
+    assert ask(assertion, scope="system/Patient.u").status_code == 400
+
+    assert_refused(ask(assertion), audit, "replayed")
+
+
+def test_what_is_granted_is_said(ask: Ask, sign: Sign) -> None:
+    response = ask(sign(), scope="system/*.read openid user/Patient.rs")
+
+    assert response.get_json()["scope"] == "system/Observation.read system/Patient.r"
+
+
+def test_the_client_id_may_be_said_too(ask: Ask, sign: Sign) -> None:
+    assert ask(sign(), client_id="ehr").status_code == 200
+
+
+def test_a_token_is_asked_for_by_post_alone(http: FlaskClient) -> None:
+    assert http.get("/auth/token").status_code == 405
+
+
+def test_a_removed_client_gets_no_token(
+    ask: Ask, sign: Sign, services: AuthServices, audit: Audit
+) -> None:
+    clients.remove(services, "ehr")
+
+    assert_refused(ask(sign()), audit, "unknown-client")
+
+
+def test_a_client_removed_between_proof_and_issue_gets_no_token(
+    services: AuthServices,
+    make_app: Callable[[AuthServices], Flask],
+    sign: Sign,
+    token_form: Callable[..., dict[str, str]],
+    audit: Audit,
+) -> None:
+    def random(count: int) -> bytes:
+        clients.remove(services, "ehr")
+        return b"r" * count
+
+    app = make_app(replace(services, random=random))
+
+    response = app.test_client().post("/auth/token", data=token_form(sign()))
+
+    assert_refused(response, audit, "client-changed")
+
+
+def test_removing_a_client_ends_its_tokens_at_once(
+    ask_anew: Ask, services: AuthServices, allows: Callable[[str], bool]
+) -> None:
+    token = ask_anew().get_json()["access_token"]
+    assert allows(token)
+
+    clients.remove(services, "ehr")
+
+    assert not allows(token)
+
+
+def test_new_keys_end_the_tokens_of_the_old_ones(
+    ask_anew: Ask,
+    services: AuthServices,
+    allows: Callable[[str], bool],
+    ec_key: ECKey,
+    public_jwks: Callable[..., bytes],
+) -> None:
+    token = ask_anew().get_json()["access_token"]
+
+    clients.rotate(services, "ehr", public_jwks(ec_key))
+
+    assert not allows(token)
+
+
+def test_new_keys_replace_the_old_ones(
+    ask: Ask,
+    sign: Sign,
+    services: AuthServices,
+    ec_key: ECKey,
+    public_jwks: Callable[..., bytes],
+) -> None:
+    clients.rotate(services, "ehr", public_jwks(ec_key))
+
+    assert ask(sign()).status_code == 401
+    assert ask(replace(sign, key=ec_key, algorithm="ES384")()).status_code == 200
+
+
+def test_a_client_that_asks_too_often_waits(
+    limited: Callable[[RateLimit], FlaskClient],
+    sign: Sign,
+    token_form: Callable[..., dict[str, str]],
+    clock: Clock,
+    audit: Audit,
+) -> None:
+    http = limited(RateLimit(burst=2, interval_us=1_500_000))
+    for _ in range(2):
+        assert http.post("/auth/token", data=token_form(sign())).status_code == 200
+
+    response = http.post("/auth/token", data=token_form(sign()))
+
+    assert response.status_code == 429
+    assert response.headers["Retry-After"] == "2"
+    assert audit.last == ("token-refused", "throttled")
+    clock.pass_s(2)
+    assert http.post("/auth/token", data=token_form(sign())).status_code == 200
+
+
+def test_a_strangers_failures_do_not_slow_a_client_down(
+    limited: Callable[[RateLimit], FlaskClient],
+    sign: Sign,
+    token_form: Callable[..., dict[str, str]],
+) -> None:
+    http = limited(RateLimit(burst=1, interval_us=60_000_000))
+    stranger = replace(sign, key=RSAKey.generate_key(2048, parameters={"kid": "rsa-1"}))
+    for _ in range(5):
+        response = http.post("/auth/token", data=token_form(stranger()))
+        assert response.status_code == 401
+
+    assert http.post("/auth/token", data=token_form(sign())).status_code == 200
+
+
+def test_no_token_leaves_without_its_audit_row(
+    ask: Ask, sign: Sign, database: Database
+) -> None:
+    database.tail = None
+
+    assert ask(sign()).status_code == 500
+    with database.engine.connect() as connection:
+        assert not list(connection.execute(accounts.access_token.select()))
+
+
+def test_what_has_expired_is_removed(
+    ask: Ask, sign: Sign, database: Database, clock: Clock
+) -> None:
+    for _ in range(3):
+        assert ask(sign()).status_code == 200
+    clock.pass_s(1000)
+
+    assert ask(sign()).status_code == 200
+
+    with database.engine.connect() as connection:
+        assert len(list(connection.execute(accounts.access_token.select()))) == 1
+        assert len(list(connection.execute(accounts.client_assertion.select()))) == 1
+
+
+def test_no_event_holds_a_secret(ask: Ask, sign: Sign, audit: Audit) -> None:
+    assertion = sign()
+    token = ask(assertion).get_json()["access_token"]
+    ask(assertion)
+
+    told = repr(audit.events)
+    assert token not in told
+    assert assertion not in told
+    assert assertion.rpartition(".")[2] not in told

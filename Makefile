@@ -37,7 +37,7 @@ $(TESTS): requirements-test.lock | $(BIN)/python
 
 # The project itself; what it needs is there, so nothing is fetched.
 $(PROJECT): setup.cfg pyproject.toml
-	@$(PIP) --no-deps --no-build-isolation --editable .
+	@$(PIP) --no-deps --no-build-isolation --config-settings editable_mode=compat --editable .
 	@touch $@
 
 demo: $(RUNTIME) | $(BIN)/python

@@ -15,6 +15,7 @@ from typing import Any
 
 from conformance.build_packages import Package, read_package
 from conformance.build_profiles import Profiles
+from conformance.build_search_parameters import search_parameter_tables
 from conformance.build_structures import Structures
 from conformance.build_value_sets import ValueSets
 from conformance.fhir_json import dumps
@@ -73,9 +74,7 @@ def tables(packages: Sequence[Package]) -> Tables:
 
 
 def _search_parameter_tables(packages: Sequence[Package]) -> Tables:
-    from conformance import build_search_parameters
-
-    found = build_search_parameters.search_parameter_tables(packages)
+    found = search_parameter_tables(packages)
     return {name: dumps(value) + b"\n" for name, value in found.items()}
 
 

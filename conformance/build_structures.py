@@ -161,7 +161,7 @@ class Structures:
     def _structure(
         self, element: Mapping[str, Any], base: str | None
     ) -> dict[str, Any]:
-        parent = base or (element_types(element) or [None])[0]
+        parent = base or next(iter(element_types(element)), None)
         structure: dict[str, Any] = {"elements": {}}
         if parent is not None:
             structure["base"] = parent
@@ -184,9 +184,6 @@ class Structures:
         is_parent: bool,
     ) -> None:
         if last in self._inherited(structure.get("base", "")):
-            return
-        if element["max"] == "0":
-            structure.setdefault("prohibited", []).append(last)
             return
         facts: dict[str, Any] = {}
         if "contentReference" in element:

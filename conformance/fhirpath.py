@@ -556,22 +556,25 @@ class _Compiler:
             NotCompiled: where something in it is not understood.
 
         """
-        compile_: Callable[[Any], _Code] = {
+        forms: Mapping[type, Callable[[Any], _Code]] = {
             Literal: self._literal,
             External: self._external,
-            This: lambda _: self._this(),
+            This: self._focused,
             Member: self._member,
             Call: self._call,
             Indexer: self._indexer,
             Binary: self._operator,
             TypeTest: self._type_test,
             Negation: self._negation,
-        }[type(tree)]
-        code = compile_(tree)
+        }
+        code = forms[type(tree)](tree)
         if code.of_scope and isinstance(tree, Member | Call):
             items = _memoised(_items(code), _memory_key(tree))
             return _Code(items=items, type=code.type, of_scope=True)
         return code
+
+    def _focused(self, _tree: This) -> _Code:
+        return self._this()
 
     def _this(self) -> _Code:
         return _Code(items=_this_items, type=self._focus)

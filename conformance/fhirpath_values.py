@@ -87,9 +87,9 @@ def _moment(text: str) -> _Moment | None:
 
 
 def _shifted(parts: tuple[Any, ...], by: timedelta) -> _Moment | None:
-    *numbers, second = parts
+    year, month, date, hour, minute, second = parts
     try:
-        moment = datetime(*numbers, tzinfo=UTC) + by
+        moment = datetime(year, month, date, hour, minute, tzinfo=UTC) + by
     except (ValueError, OverflowError):
         return None
     day = (moment.year, moment.month, moment.day)
@@ -136,7 +136,7 @@ def _compare_quantities(
 
 
 def _sign(left: Any, right: Any) -> int:
-    return (left > right) - (left < right)
+    return int(left > right) - int(left < right)
 
 
 _MOMENT_TYPES = frozenset({"date", "dateTime", "instant", "time"})
@@ -250,6 +250,10 @@ def _by(operation: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
         return None if right == 0 else operation(left, right)
 
     return _numeric(run)
+
+
+def _modulo(left: Any, right: Any) -> Any:
+    return left - right * int(_decimal(left) / _decimal(right))
 
 
 ARITHMETIC: Mapping[str, Callable[[Any, Any], Any]] = {

@@ -16,15 +16,8 @@ from typing import Any, Final, TypeVar
 
 from conformance.fhir_json import dumps
 from conformance.issues import FHIRError, IssueType
-from conformance.search_values import (
-    Composite,
-    Convert,
-    Reader,
-    Token,
-    Value,
-    boolean_token,
-    conversion,
-)
+from conformance.search_conversions import boolean_token, conversion
+from conformance.search_values import Composite, Convert, Reader, Token, Value
 
 Resource = dict[str, Any]
 Extract = Callable[[Resource], list[Value]]
@@ -258,9 +251,8 @@ def _source(plan: _Plan, namespace: dict[str, Any]) -> Iterator[str]:
     """Yield the lines of the function; the finders it calls go into `namespace`."""
     yield "def extract(resource):"
     yield "    found = {}"
-    for slot in sorted(
-        {slot for _, parts in plan.composites for slot in sum(parts, [])}
-    ):
+    used = {slot for _, parts in plan.composites for part in parts for slot in part}
+    for slot in sorted(used):
         yield f"    values_{slot} = []"
     for member, entries in plan.members.items():
         yield f"    if {member!r} in resource:"

@@ -2,8 +2,8 @@
 
 A resource is held to the profiles that it claims, to those the caller names, and to
 the vital-signs profile that its code implies, unless it claims one that derives from
-R4's vital signs and names the code itself, as US Core's do. What is not checked is said, and is
-never counted as passed: see `not_checked`.
+R4's vital signs and names the code itself, as US Core's do. What is not checked is
+said, and is never counted as passed: see `not_checked`.
 
 https://hl7.org/fhir/R4/validation.html
 """

@@ -90,15 +90,11 @@ def joined(first: Findings, second: Findings) -> Findings:
 
 def is_shapeless(findings: Findings) -> bool:
     """Return whether something found makes invariants impossible to evaluate."""
-    for finding in findings or ():
-        if finding.type in SHAPE:
-            return True
-    return False
+    return findings is not None and any(item.type in SHAPE for item in findings)
 
 
 def is_refused(findings: Findings) -> bool:
     """Return whether there is more than warnings."""
-    for finding in findings or ():
-        if finding.severity is Severity.ERROR:
-            return True
-    return False
+    return findings is not None and any(
+        item.severity is Severity.ERROR for item in findings
+    )

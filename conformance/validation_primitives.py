@@ -35,6 +35,9 @@ _OWN_PATTERNS = {
     "uri": f"{_VISIBLE}+",
 }
 
+_AS_ITS_BASE = {"markdown": "string", "url": "uri", "canonical": "uri"}
+"""Types that R4 gives no pattern that a text of their base would not have."""
+
 _BOUNDS = {
     "integer": (-(2**31), 2**31 - 1),
     "unsignedInt": (0, 2**31 - 1),

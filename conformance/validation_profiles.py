@@ -130,10 +130,13 @@ def _value_checks(rule: Rule, type_: str) -> Iterator[Check]:
         yield from binding_check(rule.binding, type_)
     if rule.targets:
         yield target_check(rule.targets)
-    for url in rule.profiles:
-        if type_ == "Extension":
-            yield _profile_check(url)
     yield from _invariant_checks(rule, type_)
+    yield from _nested_checks(rule, type_)
+
+
+def _nested_checks(rule: Rule, type_: str) -> Iterator[Check]:
+    if type_ == "Extension":
+        yield from map(_profile_check, rule.profiles)
     if rule.children and definitions.primitive(type_) is None:
         children = _children_check(rule, type_)
         if children is not None:

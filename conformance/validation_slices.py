@@ -3,7 +3,7 @@
 https://hl7.org/fhir/R4/profiling.html#discriminator
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from functools import reduce
 from typing import Any
 
@@ -35,10 +35,7 @@ def matches_pattern(pattern: Any, value: Any) -> bool:
 def _any_at(value: Any, path: tuple[str, ...], holds: Callable[[Any], bool]) -> bool:
     """Return whether something holds of a value that a path leads to."""
     if type(value) is list:
-        for item in value:
-            if _any_at(item, path, holds):
-                return True
-        return False
+        return any(_any_at(item, path, holds) for item in value)
     if not path:
         return holds(value)
     below = value.get(path[0]) if type(value) is dict else None

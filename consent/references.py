@@ -84,7 +84,7 @@ def attribution(
     Never focus, never performer. None: nobody's, and released to nobody.
     """
     if resource.get("resourceType") == "Patient":
-        return local(f"Patient/{resource.get('id')}", own_bases)
+        return local(f"Patient/{resource.get('id', '')}", own_bases)
     named = resource["subject"] if "subject" in resource else resource.get("patient")
     reference = target(named, own_bases)
     if reference is None or type_of(reference) != "Patient":

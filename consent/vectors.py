@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from conformance.fhir_json import loads
 from consent.codes import ACT_REASON
@@ -29,7 +29,7 @@ from consent.moments import bounds
 from consent.provisions import read
 from consent.references import Deployment, local
 from consent.request import AccessRequest
-from consent.signature import describe
+from consent.signature import Description, describe
 from consent.topology import Topology
 
 GROUP = "consent.deciders"
@@ -131,6 +131,50 @@ def _purpose(text: str) -> Coding:
     return (system, code) if bar else (ACT_REASON, text)
 
 
+class CaseQuestion(NamedTuple):
+    """One resource of a vector, ready to be decided.
+
+    Attributes:
+        name: The resource's name in the file.
+        prepared: The vector's request, for the resource's patient.
+        described: The resource's signature.
+        row: What atoms ask of the resource.
+
+    """
+
+    name: str
+    prepared: PreparedRequest
+    described: Description
+    row: Row
+
+
+def case_questions(case: Case) -> Iterator[CaseQuestion]:
+    """Yield the resources that the vector expects something of."""
+    consents = [read(consent, deployment=case.deployment) for consent in case.consents]
+    referrers = _referrers(case)
+    for name in case.expect:
+        resource = case.resources[name]
+        described = describe(
+            resource, labels=stated_labels(resource), deployment=case.deployment
+        )
+        subject = Subject(patient=described.patient, topology=_topology(case))
+        policy = Policy(default=case.default)
+        reference = _reference(resource)
+        yield CaseQuestion(
+            name=name,
+            prepared=prepare(consents, case.request, subject, policy),
+            described=described,
+            row=Row(
+                reference=reference,
+                start_us=described.start_us,
+                end_us=described.end_us,
+                mentions=described.mentions,
+                referred_by=frozenset(referrers.get(reference, ())),
+                codings=described.codings,
+            ),
+        )
+
+
 def decide(case: Case) -> dict[str, bool]:
     """Return the evaluator's answers, by signature and by resource.
 
@@ -138,34 +182,26 @@ def decide(case: Case) -> dict[str, bool]:
         Disagreement: where the two ways differ.
 
     """
-    consents = [read(consent, deployment=case.deployment) for consent in case.consents]
-    referrers = _referrers(case)
-    prepared: dict[str | None, PreparedRequest] = {}
-    answers = {}
-    for name in case.expect:
-        resource = case.resources[name]
-        described = describe(
-            resource, labels=stated_labels(resource), deployment=case.deployment
+    return {
+        name: agreed(
+            f"{case.id} {name}",
+            by_signature=evaluate(prepared.formula(described.facets), row),
+            by_resource=decide_resource(prepared, described.facets, row).is_permitted,
         )
-        patient = described.patient
-        if patient not in prepared:
-            subject = Subject(patient=patient, topology=_topology(case))
-            policy = Policy(default=case.default)
-            prepared[patient] = prepare(consents, case.request, subject, policy)
-        reference = _reference(resource)
-        row = Row(
-            reference=reference,
-            start_us=described.start_us,
-            end_us=described.end_us,
-            mentions=described.mentions,
-            referred_by=frozenset(referrers.get(reference, ())),
-            codings=described.codings,
-        )
-        answers[name] = evaluate(prepared[patient].formula(described.facets), row)
-        decision = decide_resource(prepared[patient], described.facets, row)
-        if decision.is_permitted != answers[name]:
-            raise Disagreement(f"{case.id} {name}")
-    return answers
+        for name, prepared, described, row in case_questions(case)
+    }
+
+
+def agreed(label: str, *, by_signature: bool, by_resource: bool) -> bool:
+    """Return the answer that both ways give.
+
+    Raises:
+        Disagreement: where they differ.
+
+    """
+    if by_signature is not by_resource:
+        raise Disagreement(label)
+    return by_signature
 
 
 def _topology(case: Case) -> Topology:

@@ -9,7 +9,8 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from conformance.fhir_json import dumps
 from fhir_service.auth.services import AuthServices
 from fhir_service.auth.smart_configuration import smart_configuration
-from fhir_service.auth.token import MAX_BODY, TokenRequest, answer
+from fhir_service.auth.token import answer
+from fhir_service.auth.token_message import MAX_BODY, TokenRequest
 
 WELL_KNOWN = "/.well-known/smart-configuration"
 

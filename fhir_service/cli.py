@@ -36,14 +36,14 @@ FAILED, MISUSED = 1, 2
 """Exit codes: what was asked could not be done; it was asked wrongly."""
 
 
-def run(name: str, **options: Any) -> Any:
+def run(name: str, /, **options: Any) -> Any:
     """Call `module.function` of `fhir_service.commands` with the settings."""
     from fhir_service.settings import process_settings  # noqa: PLC0415 - `--help` is quick
 
     return _function(name)(process_settings(), **options)
 
 
-def run_with_services(name: str, **options: Any) -> Any:
+def run_with_services(name: str, /, **options: Any) -> Any:
     """Call `module.function` of `fhir_service.commands` with the AuthServices."""
     from fhir_service.settings import process_settings  # noqa: PLC0415 - `--help` is quick
 

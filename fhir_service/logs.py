@@ -24,7 +24,7 @@ from fhir_service.settings import LogFormat, LogLevel, Settings
 EVENTS: Mapping[str, str] = MappingProxyType(
     {
         "request": "A request was answered.",
-        "request-failed": "A handler raised what it should have answered.",
+        "failed": "A handler raised what it should have answered.",
         "response-late": "A request was not answered within its deadline.",
         "not-durable": "An audit row or a write could not be made durable.",
         "audit-failed": "The audit log could not be written.",

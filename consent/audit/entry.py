@@ -282,19 +282,15 @@ def _add_request_id(parts: list[bytes], request_id: str) -> None:
 
 
 def _uuid_bytes(text: str) -> bytes | None:
-    if len(text) != 36 or text[8] != "-":  # noqa: PLR2004 - the form of RFC 9562
+    """Return the 16 bytes of a UUID in the form of RFC 9562 §4; None for another."""
+    digits = text.replace("-", "")
+    if len(text) != 36 or len(digits) != 32 or text[8::5][:4] != "----":  # noqa: PLR2004 - 32 digits, hyphens behind 8, 12, 16 and 20 of them
         return None
     try:
-        packed = bytes.fromhex(text.replace("-", ""))
+        packed = bytes.fromhex(digits)
     except ValueError:
         return None
-    return packed if _uuid_text(packed) == text else None
-
-
-def _uuid_text(packed: bytes) -> str:
-    digits = packed.hex()
-    parts = (digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:])
-    return "-".join(parts)
+    return packed if packed.hex() == digits else None
 
 
 @lru_cache(maxsize=1024)

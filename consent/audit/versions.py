@@ -1,7 +1,7 @@
 """Sets of `seq` numbers in few bytes: which exact versions an event concerned.
 
-The numbers are sorted and their gaps written in groups of seven bits; where most
-of them follow one another, runs are written instead.
+The numbers are sorted and their gaps written: a byte each where that is enough, else
+in groups of seven bits; where most follow one another, runs are written instead.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,7 +11,7 @@ from operator import sub
 MAX_VERSIONS = 1 << 20
 """Versions of one entry; a larger export is several entries."""
 
-_GAPS, _RUNS = 0, 1
+_GAPS, _RUNS, _BYTES = 0, 1, 2
 _MAX_BITS = 64
 _ONE_BYTE = tuple(bytes([number]) for number in range(128))
 
@@ -73,8 +73,10 @@ def pack_seqs(seqs: Iterable[int]) -> bytes:
     runs = len(ordered) - gaps.count(1)
     if runs * 2 < len(gaps):
         return b"\x01" + _packed_runs(ordered[0], gaps)
-    packed = gaps if isinstance(gaps, bytes) and gaps.isascii() else _varints(gaps)
-    return b"\x00" + varint(ordered[0]) + packed
+    first = varint(ordered[0])
+    if isinstance(gaps, bytes):
+        return b"\x02" + first + gaps
+    return b"\x00" + first + _varints(gaps)
 
 
 def _gaps(ordered: list[int]) -> Sequence[int]:
@@ -121,6 +123,9 @@ def unpack_seqs(data: bytes) -> tuple[int, ...]:
     """
     if not data:
         return ()
+    if data[0] == _BYTES:
+        first, at = read_varint(data, 1)
+        return tuple(_sums((first, *data[at:])))
     numbers = []
     at = 1
     while at < len(data):

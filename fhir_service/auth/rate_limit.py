@@ -6,6 +6,7 @@ forgotten once that time has passed.
 """
 
 import hashlib
+import ipaddress
 from dataclasses import dataclass
 
 
@@ -43,6 +44,19 @@ def spend(limit: RateLimit, full_at: int | None, now_us: int) -> tuple[int, int]
     after = start + limit.interval_us
     wait = after - now_us - limit.burst * limit.interval_us
     return (start, wait) if wait > 0 else (after, 0)
+
+
+def place(address: str) -> str:
+    """Return what is counted as one place: an IPv4 address, or an IPv6 /64."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return str(parsed)
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(ipaddress.ip_network((parsed, 64), strict=False))
 
 
 def key(name: str, *parts: str) -> bytes:

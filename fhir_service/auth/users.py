@@ -210,7 +210,7 @@ def log_in(services: AuthServices, attempt: Attempt) -> Outcome:
 
 
 def _pair_key(username: str, address: str) -> bytes:
-    return rate_limit.key("login", username, address)
+    return rate_limit.key("login", username, rate_limit.place(address))
 
 
 def _admit(
@@ -222,9 +222,10 @@ def _admit(
 ) -> int:
     """Take one attempt from each bucket; return the microseconds to wait if none."""
     limits = services.limits
+    place = rate_limit.place(attempt.address)
     buckets = (
         (_pair_key(username, attempt.address), limits.login_pair),
-        (rate_limit.key("login-address", attempt.address), limits.login_address),
+        (rate_limit.key("login-address", place), limits.login_address),
     )
     accounts.purge_expired(transaction, now)
     spent = [

@@ -6,7 +6,7 @@ rendered resource and remembered; the rest is templates and integers.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from conformance import fhir_json
@@ -56,7 +56,7 @@ from mappings.observation import content_digest, content_key, derived, render
 CONTENT_KEY = "https://fhir-interop-service.org/fhir/sid/content-key"
 """Identifier system of a measurement whose source gives it no id."""
 
-_MINUTE_US = 60_000_000
+_SAMPLE = "1970-01-01T00:00:00.000Z"
 
 
 class Constants(NamedTuple):
@@ -89,16 +89,6 @@ class Candidate(NamedTuple):
     key: bytes
     content: bytes
     sources: tuple[str, ...]
-
-
-@dataclass(kw_only=True)
-class Pending:
-    """What a transaction will write of one patient, in bulk."""
-
-    rows: list[tuple[str, tuple[object, ...]]] = field(default_factory=list)
-    entries: list[Entry] = field(default_factory=list)
-    keys: list[tuple[int, bytes, int, bytes]] = field(default_factory=list)
-    codings: list[tuple[int, frozenset[tuple[str, str]]]] = field(default_factory=list)
 
 
 @dataclass(kw_only=True)
@@ -301,14 +291,14 @@ class Batch:
 
     def _derive(self, candidate: Candidate) -> Constants:
         """Work out the constants from a resource of this shape."""
-        bare = fhir_json.loads(self._render(candidate, "x", "1", 0, (), "final"))
+        bare = fhir_json.loads(self._render(candidate, "x", "1", _SAMPLE, (), "final"))
         found = labels.label(bare)
         security = tuple(
             Coding(coding["system"], coding["code"], coding.get("display", ""))
             for coding in labels.labelled(bare, found)["meta"].get("security", ())
         )
         resource = fhir_json.loads(
-            self._render(candidate, "x", "1", 0, security, "final")
+            self._render(candidate, "x", "1", _SAMPLE, security, "final")
         )
         state = candidate.wearer.state
         described = describe(
@@ -344,7 +334,7 @@ class Batch:
         candidate: Candidate,
         id_: str,
         version: str,
-        now_us: int,
+        instant: str,
         security: tuple[Coding, ...],
         status: str,
     ) -> bytes:
@@ -353,7 +343,7 @@ class Batch:
             candidate.normalised,
             id=id_,
             version=version,
-            last_updated=fhir_instant(now_us),
+            last_updated=instant,
             subject=f"Patient/{candidate.wearer.state.id}",
             identifier_system=(
                 CONTENT_KEY if source_id is None else self._delivery.identifier_system
@@ -394,26 +384,40 @@ class Batch:
         }
         rows_of.update((one.hex(), row) for one, (row, _) in known.items())
         now_us = repository.clock()
-        seq = counters.take(transaction, "seq", len(candidates))
-        batch, number = self._batch(), types.number_of("Observation")
-        pending = Pending()
-        for candidate, row in zip(candidates, made, strict=True):
-            constants = self._of(candidate)
-            id_ = rows.public_id(row)
-            body = self._render(
-                _with_sources(candidate, rows_of),
-                id_,
-                "1",
-                now_us,
-                constants.security,
-                "final",
-            )
-            pending.rows.append(
+        first = counters.take(transaction, "seq", len(candidates))
+        shared = [self._of(candidate) for candidate in candidates]
+        ids = [rows.public_id(row) for row in made]
+        instant = fhir_instant(now_us)
+        bodies = repository.codec.encode_many(
+            transaction,
+            [
+                (
+                    key,
+                    row,
+                    1,
+                    self._render(
+                        _with_sources(candidate, rows_of),
+                        id_,
+                        "1",
+                        instant,
+                        constants.security,
+                        "final",
+                    ),
+                )
+                for candidate, constants, id_, row in zip(
+                    candidates, shared, ids, made, strict=True
+                )
+            ],
+        )
+        batch, type_id = self._batch(), types.number_of("Observation")
+        resources.insert_many(
+            transaction,
+            [
                 (
                     id_,
                     (
                         row,
-                        number,
+                        type_id,
                         key,
                         constants.signature_id,
                         1,
@@ -421,22 +425,36 @@ class Batch:
                         now_us,
                         0,
                         batch,
-                        repository.codec.encode(transaction, key, row, 1, body),
+                        body,
                     ),
                 )
-            )
-            pending.entries.append(_entry(candidate, constants, key, row))
-            pending.keys.append((key, candidate.key, row, candidate.content))
+                for seq, (id_, row, constants, body) in enumerate(
+                    zip(ids, made, shared, bodies, strict=True), first
+                )
+            ],
+        )
+        observations.add(
+            transaction,
+            [
+                _entry(candidate, constants, key, row)
+                for candidate, constants, row in zip(
+                    candidates, shared, made, strict=True
+                )
+            ],
+        )
+        source_keys.add(
+            transaction,
+            [
+                (key, candidate.key, row, candidate.content)
+                for candidate, row in zip(candidates, made, strict=True)
+            ],
+        )
+        self.written += range(first, first + len(candidates))
+        for constants, row in zip(shared, made, strict=True):
             if constants.codings:
-                pending.codings.append((row, constants.codings))
-            self.written.append(seq)
-            self._ensure_device(candidate.device)
-            seq += 1
-        resources.insert_many(transaction, pending.rows)
-        observations.add(transaction, pending.entries)
-        source_keys.add(transaction, pending.keys)
-        for row, codings in pending.codings:
-            concepts.add_row_codings(transaction, key, row, codings)
+                concepts.add_row_codings(transaction, key, row, constants.codings)
+        for device in {candidate.device for candidate in candidates}:
+            self._ensure_device(device)
 
     def _ensure_device(self, reference: str | None) -> None:
         """Store the Device of a unit when its first measurement is stored."""
@@ -480,7 +498,7 @@ class Batch:
             _with_sources(candidate, rows_of),
             id_,
             "1",
-            repository.clock(),
+            fhir_instant(repository.clock()),
             (),
             "amended",
         )

@@ -58,9 +58,7 @@ def served(token_url: str) -> Served:
 def _profiles(type_: str) -> tuple[str, ...]:
     if type_ != "Observation":
         return ()
-    return tuple(
-        sorted({url for kind in kinds().values() for url in kind.profiles})
-    )
+    return tuple(sorted({url for kind in kinds().values() for url in kind.profiles}))
 
 
 def statement(base_url: str, token_url: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ https://hl7.org/fhir/R4/http.html#search
 """
 
 from collections.abc import Iterator, Sequence
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl
 
 from conformance import fhir_json
 from conformance.classes import ResourceClass, class_of
@@ -16,10 +16,10 @@ from fhir_service.access import Decided
 from fhir_service.auth.bearer import require
 from fhir_service.auth.scopes import Filters
 from fhir_service.exchange import Exchange, resource_response
-from fhir_service.rest.bundle import Match, searchset
+from fhir_service.rest.bundle import searchset
 from fhir_service.rest.message import Response
 from fhir_service.rest.paging import Position, seal, unseal
-from fhir_service.search.query import MAX_PARAMETERS, Pair, SearchQuery, parse
+from fhir_service.search.query import MAX_PARAMETERS, SearchQuery, parse
 from fhir_service.search.values import DateCriterion, Token
 from fhir_service.storage import observations, patients, resources, types
 from fhir_service.storage.concepts import Concepts
@@ -96,8 +96,7 @@ def _asked(exchange: Exchange, type_: str) -> tuple[SearchQuery, str | None]:
 
 def _binding(exchange: Exchange, query: SearchQuery) -> str:
     grant = exchange.who
-    asked = urlencode(query.applied)
-    return f"{grant.client_id}\n{grant.user or ''}\n{query.type}\n{asked}"
+    return f"{grant.client_id}\n{grant.user or ''}\n{query.type}\n{query.asked}"
 
 
 def _find(
@@ -404,9 +403,10 @@ def _page(
     exchange: Exchange, query: SearchQuery, found: list[Hit], total: int | None
 ) -> Response:
     base = f"{exchange.services.base_url}/{query.type}"
+    place, start = base.encode(), len(f'{{"resourceType":"{query.type}","id":"')
     shown = found[: query.count]
     exchange.disclosed += [seq for _, seq, _ in shown]
-    links = [("self", _url(base, query.applied))]
+    links = [("self", f"{base}?{query.asked}" if query.asked else base)]
     if len(found) > query.count and shown:
         token = seal(
             exchange.services.page_key,
@@ -414,9 +414,10 @@ def _page(
             bound_to=_binding(exchange, query),
             now_us=exchange.now_us,
         )
-        links.append(("next", _url(base, (*query.applied, (PAGE, token)))))
+        joined = f"{query.asked}&" if query.asked else ""
+        links.append(("next", f"{base}?{joined}{PAGE}={token}"))
     body = searchset(
-        [Match(f"{base}/{id_of(body)}", body) for _, _, body in shown],
+        [(b"%b/%b" % (place, id_of(body, start)), body) for _, _, body in shown],
         links=links,
         total=total,
         outcome=[_ignored(name) for name in query.ignored],
@@ -424,14 +425,9 @@ def _page(
     return resource_response(body)
 
 
-def id_of(body: bytes) -> str:
+def id_of(body: bytes, start: int) -> bytes:
     """Return the id of a stored body: its second member, by our own hand."""
-    start = body.index(b'"id":"') + 6
-    return body[start : body.index(b'"', start)].decode()
-
-
-def _url(base: str, pairs: Sequence[Pair]) -> str:
-    return f"{base}?{urlencode(pairs)}" if pairs else base
+    return body[start : body.index(b'"', start)]
 
 
 def _ignored(name: str) -> Issue:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from flask import Blueprint, Response, redirect, render_template, request, url_for
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from fhir_service.auth import sessions, users
 from fhir_service.auth.services import AuthServices
@@ -71,6 +72,7 @@ def pages_blueprint(
     pages = _Pages(services, links)
     blueprint.before_request(_bound)
     blueprint.after_request(_guard)
+    blueprint.register_error_handler(RequestEntityTooLarge, pages.oversized)
     blueprint.add_url_rule("/", view_func=pages.home, methods=["GET"])
     blueprint.add_url_rule("/login", view_func=pages.login, methods=["GET"])
     blueprint.add_url_rule("/login", view_func=pages.log_in, methods=["POST"])
@@ -133,6 +135,9 @@ class _Pages:
         response = _see_other("pages.home")
         self._cookies.set_session(response, outcome.session)
         return response
+
+    def oversized(self, _error: RequestEntityTooLarge) -> Response:
+        return self._form(status=413, message=_STALE)
 
     def log_out(self) -> Response:
         secret = self._cookies.session()

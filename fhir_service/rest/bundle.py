@@ -5,7 +5,6 @@ https://hl7.org/fhir/R4/bundle.html
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from conformance import fhir_json
 from conformance.issues import Issue
@@ -14,19 +13,8 @@ Link = tuple[str, str]
 """Relation and absolute URL."""
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
-    """A resource that answers the search.
-
-    Attributes:
-        full_url: Its absolute URL on the public base.
-        body: The resource as JSON.
-
-    """
-
-    full_url: str
-    body: bytes
-
+Match = tuple[bytes, bytes]
+"""Absolute URL on the public base, and the resource as JSON."""
 
 _MATCH = b',"search":{"mode":"match"}}'
 
@@ -60,9 +48,8 @@ def searchset(
     parts.append(b"]")
     if matches or outcome:
         entries = [
-            b'{"fullUrl":"%b","resource":%b%b'
-            % (match.full_url.encode(), match.body, _MATCH)
-            for match in matches
+            b'{"fullUrl":"%b","resource":%b%b' % (full_url, body, _MATCH)
+            for full_url, body in matches
         ]
         if outcome:
             entries.append(_outcome(outcome))

@@ -350,7 +350,7 @@ def guarded(
         try:
             return handle(request)
         except Exception as error:  # noqa: BLE001 - the error handler of last resort
-            _log.error("request-failed", request_id=request.request_id, exc_info=error)
+            _log.error("failed", request_id=request.request_id, exc_info=error)
             metrics.failed("handler")
             failure = FHIRError(
                 IssueType.EXCEPTION, "The service failed to answer; see its log."

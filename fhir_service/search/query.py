@@ -4,8 +4,9 @@ https://hl7.org/fhir/R4/search.html
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import tzinfo
+from urllib.parse import urlencode
 
 from conformance.issues import FHIRError, IssueType
 from fhir_service.search import values
@@ -39,7 +40,7 @@ class SearchQuery:
         sorted_by: The parameter of `_sort`, or None for the natural order.
         count: Entries on a page; 0 asks for the total alone.
         total: Whether the exact total is asked for.
-        applied: The pairs that were understood, for the `self` link.
+        asked: What was understood, as a query string for the `self` link.
         ignored: Names of parameters that were not understood (lenient handling).
 
     """
@@ -52,7 +53,7 @@ class SearchQuery:
     sorted_by: str | None = None
     count: int = DEFAULT_COUNT
     total: bool = False
-    applied: tuple[Pair, ...] = ()
+    asked: str = ""
     ignored: tuple[str, ...] = ()
 
     def tokens_of(self, parameter: str) -> list[tuple[Token, ...]]:
@@ -66,12 +67,33 @@ class SearchQuery:
 
 @dataclass
 class _Draft:
-    query: SearchQuery
+    type: str
     base_url: str
     zone: tzinfo
     strict: bool
+    patients: list[str] = field(default_factory=list)
+    tokens: list[tuple[str, tuple[Token, ...]]] = field(default_factory=list)
+    dates: list[tuple[str, tuple[DateCriterion, ...]]] = field(default_factory=list)
+    descending: bool = True
+    sorted_by: str | None = None
+    count: int = DEFAULT_COUNT
+    total: bool = False
     applied: list[Pair] = field(default_factory=list)
     ignored: list[str] = field(default_factory=list)
+
+    def query(self) -> SearchQuery:
+        return SearchQuery(
+            type=self.type,
+            patients=tuple(self.patients),
+            tokens=tuple(self.tokens),
+            dates=tuple(self.dates),
+            descending=self.descending,
+            sorted_by=self.sorted_by,
+            count=self.count,
+            total=self.total,
+            asked=urlencode(self.applied),
+            ignored=tuple(self.ignored),
+        )
 
 
 def parse(
@@ -103,12 +125,10 @@ def parse(
         )
     if len(pairs) > MAX_PARAMETERS:
         raise FHIRError(IssueType.TOO_COSTLY, "The search has too many parameters.")
-    draft = _Draft(SearchQuery(type=type_), base_url, zone, strict)
+    draft = _Draft(type_, base_url, zone, strict)
     for name, value in pairs:
         _take(draft, name, value)
-    query = replace(
-        draft.query, applied=tuple(draft.applied), ignored=tuple(draft.ignored)
-    )
+    query = draft.query()
     if type_ in NEEDS_PATIENT and not query.patients and not query.tokens_of("_id"):
         raise FHIRError(
             IssueType.NOT_SUPPORTED,
@@ -123,7 +143,7 @@ def _take(draft: _Draft, name: str, value: str) -> None:
         _RESULT[parameter](draft, value)
         draft.applied.append((name, value))
         return
-    kind = SUPPORTED[draft.query.type].get(parameter)
+    kind = SUPPORTED[draft.type].get(parameter)
     if kind is None:
         _unknown(draft, parameter)
         return
@@ -143,7 +163,7 @@ def _unknown(draft: _Draft, parameter: str) -> None:
 
 
 def _modifier(draft: _Draft, parameter: str, modifier: str) -> None:
-    patient = SUPPORTED[draft.query.type][parameter] is Kind.REFERENCE
+    patient = SUPPORTED[draft.type][parameter] is Kind.REFERENCE
     if patient and modifier == "Patient":
         return
     raise FHIRError(
@@ -159,16 +179,14 @@ def _reference(draft: _Draft, parameter: str, value: str) -> None:
             IssueType.NOT_SUPPORTED, f"The parameter {parameter} takes one Patient."
         )
     patient = values.patient_reference(value, parameter, draft.base_url)
-    draft.query = replace(draft.query, patients=(*draft.query.patients, patient))
+    draft.patients.append(patient)
 
 
 def _token(draft: _Draft, parameter: str, value: str) -> None:
     tokens = tuple(
         values.token(part, parameter) for part in values.split(value, parameter)
     )
-    draft.query = replace(
-        draft.query, tokens=(*draft.query.tokens, (parameter, tokens))
-    )
+    draft.tokens.append((parameter, tokens))
 
 
 def _date(draft: _Draft, parameter: str, value: str) -> None:
@@ -176,7 +194,7 @@ def _date(draft: _Draft, parameter: str, value: str) -> None:
         values.date(part, parameter, draft.zone)
         for part in values.split(value, parameter)
     )
-    draft.query = replace(draft.query, dates=(*draft.query.dates, (parameter, dates)))
+    draft.dates.append((parameter, dates))
 
 
 _KINDS: Mapping[Kind, Callable[[_Draft, str, str], None]] = {
@@ -189,18 +207,18 @@ _KINDS: Mapping[Kind, Callable[[_Draft, str, str], None]] = {
 def _count(draft: _Draft, value: str) -> None:
     if not (value.isascii() and value.isdigit() and len(value) < 10):  # noqa: PLR2004 - more digits than any page
         raise FHIRError(IssueType.INVALID, "_count is a whole number, 0 or more.")
-    draft.query = replace(draft.query, count=min(int(value), MAX_COUNT))
+    draft.count = min(int(value), MAX_COUNT)
 
 
 def _sort(draft: _Draft, value: str) -> None:
     descending = value.startswith("-")
     parameter = value.removeprefix("-")
-    if parameter not in SORTABLE.get(draft.query.type, frozenset()):
+    if parameter not in SORTABLE.get(draft.type, frozenset()):
         raise FHIRError(
             IssueType.NOT_SUPPORTED,
-            f"Sorting {draft.query.type} by {parameter[:64]!r} is not supported.",
+            f"Sorting {draft.type} by {parameter[:64]!r} is not supported.",
         )
-    draft.query = replace(draft.query, descending=descending, sorted_by=parameter)
+    draft.descending, draft.sorted_by = descending, parameter
 
 
 _TOTALS = {"none": False, "accurate": True, "estimate": True}
@@ -209,7 +227,7 @@ _TOTALS = {"none": False, "accurate": True, "estimate": True}
 def _total(draft: _Draft, value: str) -> None:
     if value not in _TOTALS:
         raise FHIRError(IssueType.INVALID, "_total is none, estimate or accurate.")
-    draft.query = replace(draft.query, total=_TOTALS[value])
+    draft.total = _TOTALS[value]
 
 
 def _nothing(draft: _Draft, value: str) -> None:

@@ -2,7 +2,8 @@
 
 Whatever proves somebody's identity is stored as a SHA-256 hash (tokens, sessions,
 assertion ids) or as an argon2id hash (passwords), so that a stolen copy of these tables
-opens nothing. All times are microseconds since 1970.
+opens nothing. All times are microseconds since 1970. One file, although long, so that
+everything that decides who may enter can be read in one place.
 """
 
 from dataclasses import dataclass

@@ -31,16 +31,18 @@ _CODING = Statement(
         coding.c.system == bindparam("system"), coding.c.code == bindparam("code")
     )
 )
-_CODINGS_OF_CODE = Statement(
-    select(coding.c.coding_id).where(coding.c.code == bindparam("code"))
+_CONCEPTS_OF_CODE = Statement(
+    select(concept_coding.c.concept_id)
+    .join(coding, coding.c.coding_id == concept_coding.c.coding_id)
+    .where(coding.c.code == bindparam("code"))
+)
+_CONCEPTS_OF_CODING = Statement(
+    select(concept_coding.c.concept_id)
+    .join(coding, coding.c.coding_id == concept_coding.c.coding_id)
+    .where(coding.c.code == bindparam("code"), coding.c.system == bindparam("system"))
 )
 _CONCEPT = Statement(
     select(concept.c.concept_id).where(concept.c.digest == bindparam("digest"))
-)
-_CONCEPTS_WITH = Statement(
-    select(concept_coding.c.concept_id).where(
-        concept_coding.c.coding_id == bindparam("coding_id")
-    )
 )
 _ADD_CODING = Statement(
     insert(coding).values(**columns_of(["coding_id", "system", "code"]))
@@ -75,14 +77,10 @@ class Concepts:
     def matching(snapshot: Snapshot, system: str | None, code: str) -> frozenset[int]:
         """Return the concepts that hold `system|code`; any system where None."""
         if system is None:
-            ids = snapshot.all(_CODINGS_OF_CODE, code=code)
+            rows = snapshot.all(_CONCEPTS_OF_CODE, code=code)
         else:
-            ids = snapshot.all(_CODING, system=system, code=code)
-        return frozenset(
-            concept_id
-            for (coding_id,) in ids
-            for (concept_id,) in snapshot.all(_CONCEPTS_WITH, coding_id=coding_id)
-        )
+            rows = snapshot.all(_CONCEPTS_OF_CODING, system=system, code=code)
+        return frozenset(concept_id for (concept_id,) in rows)
 
 
 def _find_or_add(transaction: Transaction, members: frozenset[Coding]) -> int:

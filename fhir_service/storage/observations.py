@@ -263,38 +263,69 @@ def _text(sql: str, dialect: DialectName) -> str:
     return sql if dialect == "sqlite" else sql.replace("?", "%s")
 
 
+_COLUMNS = "p.start, p.row, r.seq, r.version, r.body"
+
+
 def page(
     snapshot: Snapshot, question: Question, count: int
 ) -> list[tuple[int, int, int, int, bytes]]:
     """Return up to `count` of (start, row, seq, version, body), in order."""
-    direction, compare = ("DESC", "<") if question.descending else ("ASC", ">")
+    wheres = [
+        (
+            table,
+            _after(
+                _conditions(question, snapshot.dialect, code_key, longest), question
+            ),
+        )
+        for table, code_key, longest in _branches(snapshot, question)
+    ]
+    if not wheres:
+        return []
+    direction = "DESC" if question.descending else "ASC"
+    if len(wheres) == 1:
+        table, where = wheres[0]
+        sql = (
+            f"SELECT {_COLUMNS} FROM (SELECT * FROM {table} o "  # noqa: S608 - fixed texts
+            f"WHERE {where.text()}) p JOIN resource r ON r.row = p.row "
+            f"ORDER BY p.start {direction}, p.row {direction} LIMIT ?"
+        )
+        values = [*where.values, count]
+    else:
+        sql, values = _merged(wheres, direction, count)
+    return snapshot.sql(_text(sql, snapshot.dialect), values)
+
+
+def _after(where: _Where, question: Question) -> _Where:
+    if question.after is not None:
+        start, row = question.after
+        compare = "<" if question.descending else ">"
+        where.add(
+            f"start {compare}= ? AND (start {compare} ? OR row {compare} ?)",
+            start,
+            start,
+            row,
+        )
+    return where
+
+
+def _merged(
+    wheres: Sequence[tuple[str, _Where]], direction: str, count: int
+) -> tuple[str, list[object]]:
+    """Return a page over several series, each read no further than a page."""
     order = f"ORDER BY start {direction}, row {direction}"
-    selects: list[str] = []
-    values: list[object] = []
-    for table, code_key, longest in _branches(snapshot, question):
-        where = _conditions(question, snapshot.dialect, code_key, longest)
-        if question.after is not None:
-            start, row = question.after
-            where.add(
-                f"start {compare}= ? AND (start {compare} ? OR row {compare} ?)",
-                start,
-                start,
-                row,
-            )
-        selects.append(
+    parts, values = [], []
+    for number, (table, where) in enumerate(wheres):
+        parts.append(
             f"SELECT * FROM (SELECT start, row FROM {table} o "  # noqa: S608 - fixed texts
-            f"WHERE {where.text()} {order} LIMIT ?)"
+            f"WHERE {where.text()} {order} LIMIT ?) b{number}"
         )
         values += [*where.values, count]
-    if not selects:
-        return []
     sql = (
-        f"SELECT p.start, p.row, r.seq, r.version, r.body FROM "  # noqa: S608 - fixed texts
-        f"({' UNION ALL '.join(f'{part} b{i}' for i, part in enumerate(selects))} "
+        f"SELECT {_COLUMNS} FROM (SELECT * FROM ({' UNION ALL '.join(parts)}) b "  # noqa: S608 - fixed texts
         f"{order} LIMIT ?) p JOIN resource r ON r.row = p.row "
         f"ORDER BY p.start {direction}, p.row {direction}"
     )
-    return snapshot.sql(_text(sql, snapshot.dialect), (*values, count))
+    return sql, [*values, count]
 
 
 def total(snapshot: Snapshot, question: Question) -> int:

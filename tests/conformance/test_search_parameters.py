@@ -8,12 +8,11 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from conformance import fhirpath
-from conformance.build_packages import Package
-from conformance.build_search_expressions import ExpressionError, Place, places, terms
-from conformance.build_search_parameters import INDEXED, search_parameter_tables
+from conformance.build_search_parameters import INDEXED
 from conformance.date_range import LATEST_US
 from conformance.fhir_json import loads
 from conformance.issues import FHIRError, IssueType
+from conformance.search_conversions import _CONVERSIONS, _READINGS, interval
 from conformance.search_extraction import along
 from conformance.search_parameters import (
     Composite,
@@ -33,7 +32,6 @@ from conformance.search_parameters import (
     parameters,
     resource_types,
 )
-from conformance.search_values import _CONVERSIONS, _READINGS, interval
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"
 LOINC = "http://loinc.org"
@@ -122,6 +120,10 @@ def find(resource, code, **reader):
     return extractor(resource["resourceType"], code, **reader)(resource)
 
 
+def observation_of(quantity):
+    return {"resourceType": "Observation", "valueQuantity": quantity}
+
+
 CASES = {
     "a patient is none where the subject is a group": (
         {"resourceType": "Observation", "subject": {"reference": "Group/1"}},
@@ -184,6 +186,88 @@ CASES = {
         },
         "value-quantity",
         [Quantity(None, None, Decimal("5.0"), None, "g", None)],
+    ),
+    "at most is a bound with its precision": (
+        observation_of({"value": Decimal("5.0"), "comparator": "<="}),
+        "value-quantity",
+        [Quantity(None, None, Decimal("5.05"), None, None, None)],
+    ),
+    "more than is a bound": (
+        observation_of({"value": 5, "comparator": ">"}),
+        "value-quantity",
+        [Quantity(None, Decimal(5), None, None, None, None)],
+    ),
+    "at least is a bound with its precision": (
+        observation_of({"value": 5, "comparator": ">="}),
+        "value-quantity",
+        [Quantity(None, Decimal("4.5"), None, None, None, None)],
+    ),
+    "a quantity without a value is not found": (
+        observation_of({"unit": "g"}),
+        "value-quantity",
+        [],
+    ),
+    "samples without numbers are not found": (
+        {
+            "resourceType": "Observation",
+            "valueSampledData": {"origin": {"value": 0}, "data": "E NaN 1e9"},
+        },
+        "value-quantity",
+        [],
+    ),
+    "a range is searched by its bounds": (
+        {
+            "resourceType": "Condition",
+            "onsetRange": {"low": {"value": 30, "code": "a", "system": UCUM}},
+        },
+        "onset-age",
+        [Quantity(None, Decimal("29.5"), None, UCUM, "a", None)],
+    ),
+    "an empty range is not found": (
+        {"resourceType": "Condition", "onsetRange": {}},
+        "onset-age",
+        [],
+    ),
+    "a probability may be a range": (
+        {
+            "resourceType": "RiskAssessment",
+            "prediction": [
+                {"probabilityRange": {"low": {"value": 1}, "high": {"value": 5}}},
+                {"probabilityRange": {}},
+            ],
+        },
+        "probability",
+        [Number(None, Decimal("0.5"), Decimal("5.5"))],
+    ),
+    "money without an amount is not found": (
+        {"resourceType": "Invoice", "totalNet": {"currency": "EUR"}},
+        "totalnet",
+        [],
+    ),
+    "a reference may be a URI": (
+        {"resourceType": "ConceptMap", "sourceUri": "http://x/ValueSet/1"},
+        "source-uri",
+        [Reference("ValueSet", None, "http://x/ValueSet/1")],
+    ),
+    "a string is a string": (
+        {"resourceType": "Observation", "valueString": "calm"},
+        "value-string",
+        [String("calm")],
+    ),
+    "a canonical may be searched as it stands": (
+        {"resourceType": "Observation", "meta": {"profile": ["urn:p|1"]}},
+        "_profile",
+        [Uri("urn:p|1")],
+    ),
+    "a timing may set a date": (
+        {"resourceType": "Observation", "effectiveTiming": {"event": ["2026-11-20"]}},
+        "date",
+        [DateRange(1795132800000000, 1795219199999999, "period")],
+    ),
+    "a timing without limits is not found": (
+        {"resourceType": "Observation", "effectiveTiming": {"code": {"text": "BID"}}},
+        "date",
+        [],
     ),
     "a telecom of another system is no email": (
         {
@@ -496,99 +580,6 @@ def test_a_flood_of_combinations_is_refused():
         extract_all("Observation")(resource)
 
     assert refused.value.type is IssueType.TOO_COSTLY
-
-
-def test_a_union_is_split_outside_quotes_and_parentheses():
-    assert terms("A.b.where(x='|') | (A.c as B) | A.d") == [
-        "A.b.where(x='|')",
-        "(A.c as B)",
-        "A.d",
-    ]
-
-
-class FakeElements:
-    """A release in which every type has no elements."""
-
-    def root(self, type_):
-        return Place(steps=(), type=type_, structure=type_, path=type_)
-
-    def children(self, _place, _name):
-        return iter(())
-
-
-@pytest.mark.parametrize(
-    "expression",
-    ["A.b.first()", "A.b.where(x = 5)", "A.iif(true, b, c)", "A.nope", "A.b > 5"],
-)
-def test_an_expression_that_is_not_understood_is_refused(expression):
-    with pytest.raises(ExpressionError):
-        places(FakeElements(), "A", expression)
-
-
-def parameter(**members):
-    return {"resourceType": "SearchParameter", "base": ["Basic"], **members}
-
-
-def test_a_guide_adds_parameters_and_changes_none():
-    own = parameter(
-        url="urn:own",
-        code="subject",
-        type="reference",
-        expression="Basic.subject",
-        extension=[
-            {
-                "url": "http://hl7.org/fhir/StructureDefinition/"
-                "structuredefinition-standards-status"
-            }
-        ],
-    )
-    basic = {
-        "resourceType": "StructureDefinition",
-        "kind": "resource",
-        "type": "Basic",
-        "abstract": False,
-        "snapshot": {
-            "element": [
-                {"path": "Basic", "max": "*"},
-                {"path": "Basic.subject", "max": "1", "type": [{"code": "Reference"}]},
-                {"path": "Basic.created", "max": "1", "type": [{"code": "date"}]},
-            ]
-        },
-    }
-    added = parameter(
-        url="urn:added", code="made", type="date", expression="Basic.created"
-    )
-    other = parameter(
-        url="urn:other", code="subject", type="uri", expression="Basic.created"
-    )
-
-    tables = search_parameter_tables(
-        [package(own, basic | {"url": "urn:basic"}), package(added, other)]
-    )
-
-    assert tables["search_parameters.json"]["types"]["Basic"] == {
-        "made": {
-            "type": "date",
-            "url": "urn:added",
-            "expression": "Basic.created",
-            "branches": [{"path": ["created"], "type": "date"}],
-        },
-        "subject": {
-            "type": "reference",
-            "url": "urn:own",
-            "expression": "Basic.subject",
-            "branches": [{"path": ["subject"], "type": "Reference"}],
-        },
-    }
-
-
-def package(*definitions):
-    return Package(
-        name="own",
-        version="1",
-        licence="CC0-1.0",
-        definitions={definition["url"]: definition for definition in definitions},
-    )
 
 
 def published():

@@ -1,5 +1,7 @@
 """The engine, asked the way the oracle is asked: both routes, compared."""
 
+from consent_oracle import Oracle, references
+
 from consent.engine import prepare
 from consent.explain import decide_resource
 from consent.formula import Row, evaluate
@@ -9,7 +11,6 @@ from consent.provisions import read
 from consent.references import Deployment, local
 from consent.signature import describe
 from consent.topology import Topology
-from consent_oracle import Oracle, references
 
 
 def engine_permits(scene, resource):

@@ -4,6 +4,8 @@ It shares no evaluating code with `consent`: only the reading of times and the t
 of codes. `faults` names mistakes to seed, so that a test can show that it notices.
 """
 
+# ruff: noqa: C901, FBT003, PLR0911, PLR0913, PLR0917 - the page's steps stay together
+
 import re
 
 from consent.codes import LEVELS, PURPOSES, SENSITIVITIES
@@ -123,7 +125,9 @@ class Oracle:
         return {
             "deny": False,
             "permit": True,
-            "basic-normal": q is not None and self.is_a(q, (REASON, "TREAT")) and normal,
+            "basic-normal": q is not None
+            and self.is_a(q, (REASON, "TREAT"))
+            and normal,
             "all-normal": q is not None and normal,
             "break-glass-only": q is not None and self.is_btg(q),
         }[default]
@@ -137,15 +141,15 @@ class Oracle:
         ):
             return False
         written = bounds(consent.get("dateTime"), self.world.zone)
-        if written and written[0] > request.at_us:
-            if "future consent counts" not in self.faults:
-                return False
+        is_future = written and written[0] > request.at_us
+        if is_future and "future consent counts" not in self.faults:
+            return False
         period = self.get(consent, "provision", "period")
         limits = self.window(period)
         if limits and not limits[0] <= request.at_us <= limits[1]:
             return False
         scopes = self.scopes(consent)
-        if scopes == {"adr"} or scopes == {"treatment"}:
+        if scopes in ({"adr"}, {"treatment"}):
             return False
         if scopes == {"research"}:
             if q is None:
@@ -272,7 +276,10 @@ class Oracle:
         return bool(
             not isinstance(root, dict)
             or len(self.scopes(consent)) != 1
-            or ("dateTime" in consent and not bounds(consent["dateTime"], self.world.zone))
+            or (
+                "dateTime" in consent
+                and not bounds(consent["dateTime"], self.world.zone)
+            )
             or (opt_in and opt_out)
             or (root.get("type") == "permit" and opt_out)
             or (root.get("type") == "deny" and opt_in)
@@ -454,7 +461,9 @@ class Evaluation:
         if kind == "deny":
             touches = any(
                 m in SENSITIVITIES[x]
-                or (x in SENSITIVITIES[m] and "broader label escapes" not in self.faults)
+                or (
+                    x in SENSITIVITIES[m] and "broader label escapes" not in self.faults
+                )
                 for m in mine
                 for x in listed
             )

@@ -4,6 +4,8 @@ A quarter of the consents is wild: malformed, foreign, display-only, three level
 deep; the rest leans to permits, so that both answers are common.
 """
 
+# ruff: noqa: C901, E501, S311 - tables of shapes; chance, not secrets
+
 import random
 from dataclasses import dataclass, replace
 from datetime import UTC
@@ -113,7 +115,9 @@ def resource(rng, number):
     if security:
         meta["security"] = security
     if rng.random() < 0.2:
-        meta["profile"] = [rng.choice(("http://p/one", "http://p/one|2", "http://p/two"))]
+        meta["profile"] = [
+            rng.choice(("http://p/one", "http://p/one|2", "http://p/two"))
+        ]
     if meta:
         found["meta"] = meta
     if rng.random() < 0.93:
@@ -314,7 +318,9 @@ def datum(rng, wild):
     reference = {"reference": rng.choice(targets)}
     if wild and rng.random() < 0.2:
         meaning = rng.choice((meaning, "else"))
-        reference = rng.choice(({"display": "it"}, {"reference": "https://else/Device/x"}))
+        reference = rng.choice(
+            ({"display": "it"}, {"reference": "https://else/Device/x"})
+        )
     return {"meaning": meaning, "reference": reference}
 
 

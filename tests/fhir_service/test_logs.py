@@ -92,8 +92,8 @@ def test_an_exception_leaves_without_its_text(canary, stream):
     try:
         fail(canary)
     except ValueError as error:
-        log.warning("request-failed", exc_info=error)
-        log.exception("request-failed")
+        log.warning("failed", exc_info=error)
+        log.exception("failed")
 
     assert "canary" not in stream.getvalue().lower()
     for line in lines(stream):

@@ -351,7 +351,7 @@ def test_nothing_of_a_request_reaches_the_log(tmp_path):
     assert "canary" not in log.lower()
     told = [json.loads(line) for line in log.splitlines()]
     events = {line["event"] for line in told}
-    assert {"request", "request-failed", "not-durable", "library"} <= events
+    assert {"request", "failed", "not-durable", "library"} <= events
     assert "unlisted" not in events
     routes = {line["route"] for line in told if line["event"] == "request"}
     assert {"/echo", "/boom", "unrouted"} <= routes

@@ -9,10 +9,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path, PurePosixPath
-from typing import IO, BinaryIO
+from typing import BinaryIO
 
 from conformance.issues import FHIRError, IssueType
-from mappings.vendors.apple_health.elements import Broken
 
 MAX_RATIO = 200
 """Bytes that one compressed byte may become; an export's ratio is 20 to 60."""
@@ -24,6 +23,7 @@ MAX_CANDIDATES = 20
 """Members that are looked into; an export has one or two XML files."""
 
 _METHODS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
+_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError)
 _SNIFF = 65_536
 _ENCRYPTED = 0x1
 _ZIP = b"PK\x03\x04"
@@ -56,9 +56,9 @@ def opened(source: Path | BinaryIO, progress: Callable[[int], None]) -> Iterator
         return
     with _archive(source) as archive:
         member = _member(archive)
+        _verify(archive, member)
         with archive.open(member) as unpacked:
-            limited = _limited(unpacked, member.compress_size)
-            yield _told(limited, source.tell, progress)
+            yield _told(unpacked.read, source.tell, progress)
 
 
 def _told(read: Read, tell: Callable[[], int], progress: Callable[[int], None]) -> Read:
@@ -107,7 +107,7 @@ def _first(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     try:
         with archive.open(info) as stream:
             return stream.read(_SNIFF)
-    except (zipfile.BadZipFile, zlib.error, EOFError):
+    except _DAMAGE:
         return b""
 
 
@@ -119,24 +119,21 @@ def _refuse_bomb(size: int, compressed: int) -> None:
         )
 
 
-def _limited(stream: IO[bytes], compressed: int) -> Read:
-    """Return a read that refuses a bomb whose directory does not tell its size.
+def _verify(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
+    """Read the member once for its checksum, which stands behind it.
+
+    A damaged number must not be stored before the damage is known.
 
     Raises:
-        FHIRError: `too-long` from the read.
-        Broken: from the read, where the zip is damaged.
+        FHIRError: `structure` for damage, `too-long` for a bomb whose directory does
+            not tell its size.
 
     """
     total = 0
-
-    def read(size: int) -> bytes:
-        nonlocal total
-        try:
-            data = stream.read(size)
-        except (zipfile.BadZipFile, zlib.error, EOFError):
-            raise Broken("The zip is damaged.", is_truncated=True) from None
-        total += len(data)
-        _refuse_bomb(total, compressed)
-        return data
-
-    return read
+    try:
+        with archive.open(member) as stream:
+            while data := stream.read(_SNIFF):
+                total += len(data)
+                _refuse_bomb(total, member.compress_size)
+    except _DAMAGE:
+        raise FHIRError(IssueType.STRUCTURE, "The zip is damaged.") from None

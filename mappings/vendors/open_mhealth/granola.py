@@ -49,12 +49,12 @@ STAGES: Mapping[str, tuple[str, str]] = MappingProxyType(
 )
 """Kind of the total and code of the stage, by value of a sleep analysis."""
 
-_SAMPLES = ("quantity_type", "category_type", "correlation_type")
+_SAMPLES = frozenset({"quantity_type", "category_type", "correlation_type"})
 
 
 def is_sample(body: Mapping[str, object]) -> bool:
     """Return whether a body is one of the schemas of this namespace."""
-    return any(member in body for member in _SAMPLES)
+    return not _SAMPLES.isdisjoint(body)
 
 
 def readings(
@@ -87,7 +87,7 @@ def _correlation(
             part = header.part(count)
             count += 1
             one = {"header": kept.get("header"), "body": sample}
-            if isinstance(sample, Mapping) and "correlation_type" not in sample:
+            if isinstance(sample, dict) and "correlation_type" not in sample:
                 yield from readings(sample, part, place, one)
             else:
                 yield _NO_SAMPLE.refusal(place, one)

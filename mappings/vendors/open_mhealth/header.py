@@ -3,7 +3,6 @@
 https://w3id.org/ieee/ieee-1752-schema/header.json
 """
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
 from mappings.measurement import Measurement
@@ -51,25 +50,30 @@ class Header(NamedTuple):
 
 def header_of(header: object) -> Header:
     """Return what a header says; nothing where it is absent or not an object."""
-    if not isinstance(header, Mapping):
+    if not isinstance(header, dict):
         return Header("", None, None, is_self_reported=False)
     provenance = header.get("acquisition_provenance")
-    if not isinstance(provenance, Mapping):
-        provenance = {}
+    if not isinstance(provenance, dict):
+        provenance = _EMPTY
+    source_id = (
+        provenance.get("source_data_point_id") or header.get("id") or header.get("uuid")
+    )
     return Header(
         _schema_name(header.get("schema_id")),
-        _text(provenance.get("source_data_point_id"))
-        or _text(header.get("id"))
-        or _text(header.get("uuid")),
+        _text(source_id),
         _text(header.get("user_id")),
         # Open mHealth keeps the modality in the provenance, IEEE 1752.1 beside it.
-        "self-reported" in (provenance.get("modality"), header.get("modality")),
+        provenance.get("modality") == _SELF or header.get("modality") == _SELF,
     )
+
+
+_SELF = "self-reported"
+_EMPTY: dict[str, object] = {}
 
 
 def _schema_name(schema: object) -> str:
     """Return the name of a schema id, an object or a text `namespace:name:version`."""
-    if isinstance(schema, Mapping):
+    if isinstance(schema, dict):
         return _text(schema.get("name")) or ""
     parts = schema.split(":") if isinstance(schema, str) else ()
     return parts[1] if len(parts) > 1 else ""

@@ -3,7 +3,7 @@
 https://www.openmhealth.org/documentation/#/schema-docs/schema-library
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from mappings.measurement import Measurement, OutOfScope, Reading, Reason, Refusal
@@ -28,6 +28,8 @@ from mappings.vendors.open_mhealth.measures import (
 from mappings.vendors.open_mhealth.quantity import unit_value
 from mappings.vendors.open_mhealth.time_frame import time_frame
 
+Json = dict[str, object]
+
 
 def parse(
     payload: object,
@@ -48,50 +50,48 @@ def parse(
         yield from _point(payload, "$")
 
 
-def _point(point: object, position: str) -> Iterator[Reading]:
-    if not isinstance(point, Mapping):
+def _point(point: object, position: str) -> Iterable[Reading]:
+    if not isinstance(point, dict):
         detail = "A data point is a JSON object."
-        yield Refusal(position, Reason.MALFORMED, None, detail, point)
-    elif "body" in point:
-        yield from _data_point(point, position)
-    else:
-        yield from _body(point, NO_HEADER, position, point)
-
-
-NO_HEADER = header_of({})
-
-
-def _data_point(point: Mapping[str, object], position: str) -> Iterator[Reading]:
-    body = point["body"]
-    header = header_of(point.get("header"))
+        return (Refusal(position, Reason.MALFORMED, None, detail, point),)
+    if "body" not in point:
+        return _body(point, NO_HEADER, position, point)
+    body, header = point["body"], header_of(point.get("header"))
     if isinstance(body, list):
-        # A data series: one header, many bodies of its schema (IEEE 1752.1).
-        for index, item in enumerate(body):
-            part = header.part(index)
-            kept = {"header": point.get("header"), "body": item}
-            yield from _body(item, part, f"{position}.body[{index}]", kept)
-    else:
-        yield from _body(body, header, f"{position}.body", point)
+        return _series(point, body, header, position)
+    return _body(body, header, f"{position}.body", point)
 
 
-def _body(
-    body: object, header: Header, position: str, kept: Mapping[str, object]
+NO_HEADER = header_of(None)
+
+
+def _series(
+    point: Json, bodies: list[object], header: Header, position: str
 ) -> Iterator[Reading]:
-    if not isinstance(body, Mapping):
+    """Yield the readings of many bodies under one header (IEEE 1752.1)."""
+    for index, body in enumerate(bodies):
+        kept = {"header": point.get("header"), "body": body}
+        yield from _body(body, header.part(index), f"{position}.body[{index}]", kept)
+
+
+def _body(body: object, header: Header, position: str, kept: Json) -> Iterable[Reading]:
+    if not isinstance(body, dict):
         detail = "The body is not a JSON object."
-        yield Refusal(position, Reason.MALFORMED, None, detail, kept)
-        return
-    if granola.is_sample(body):
-        yield from granola.readings(body, header, position, kept)
-        return
+        return (Refusal(position, Reason.MALFORMED, None, detail, kept),)
+    measure = BY_SCHEMA.get(header.schema)
     try:
-        yield _reading(body, header, position)
+        if measure is not None:
+            return (_measurement(measure, body, header, position),)
+        if granola.is_sample(body):
+            return granola.readings(body, header, position, kept)
+        return (_other(body, header, position),)
     except Unreadable as error:
-        yield error.refusal(position, kept)
+        return (error.refusal(position, kept),)
 
 
-def _reading(body: Mapping[str, object], header: Header, position: str) -> Reading:
-    measure = BY_SCHEMA.get(header.schema) if header.schema else _measure_of(body)
+def _other(body: Json, header: Header, position: str) -> Reading:
+    """Return the reading of a body whose header names no single measure."""
+    measure = None if header.schema else _measure_of(body)
     if measure is not None:
         return _measurement(measure, body, header, position)
     episode = episode_of(header.schema, body)
@@ -100,13 +100,13 @@ def _reading(body: Mapping[str, object], header: Header, position: str) -> Readi
     return _out_of_scope(header.schema, body, position)
 
 
-def _measure_of(body: Mapping[str, object]) -> Measure | None:
+def _measure_of(body: Json) -> Measure | None:
     """Return the only measure that the body has a member of."""
     found = [BY_MEMBER[member] for member in body if member in BY_MEMBER]
     return found[0] if len(found) == 1 and episode_of("", body) is None else None
 
 
-def _out_of_scope(schema: str, body: Mapping[str, object], position: str) -> OutOfScope:
+def _out_of_scope(schema: str, body: Json, position: str) -> OutOfScope:
     """Return what is recognised and never stored.
 
     Raises:
@@ -132,7 +132,7 @@ def _out_of_scope(schema: str, body: Mapping[str, object], position: str) -> Out
 
 def _measurement(
     measure: Measure,
-    body: Mapping[str, object],
+    body: Json,
     header: Header,
     position: str,
 ) -> Measurement:
@@ -177,7 +177,7 @@ PLAIN = 2
 """Members of a body that has nothing beside its value and its time."""
 
 
-def _specific_kind(measure: Measure, body: Mapping[str, object], us: int) -> str:
+def _specific_kind(measure: Measure, body: Json, us: int) -> str:
     """Return the kind that the body's other members narrow a measure down to.
 
     Raises:

@@ -20,7 +20,7 @@ def unit_value(
 
     """
     quantity = body.get(member)
-    if not isinstance(quantity, Mapping):
+    if not isinstance(quantity, dict):
         raise Unreadable(
             Reason.MALFORMED, f"{member} is not a value with a unit.", kind
         )

@@ -45,13 +45,13 @@ def time_frame(frame: object) -> tuple[Instant, Instant | None]:
             duration, `negative-interval`.
 
     """
-    if not isinstance(frame, Mapping):
+    if not isinstance(frame, dict):
         raise Unreadable(Reason.NO_TIME, "There is no effective_time_frame.")
     moment = frame.get("date_time")
     if type(moment) is str:
         return instant(moment), None
     interval = frame.get("time_interval")
-    if isinstance(interval, Mapping):
+    if isinstance(interval, dict):
         return time_interval(interval)
     if moment is None:
         raise Unreadable(
@@ -100,7 +100,7 @@ def _duration_us(duration: object) -> int:
         Unreadable: `unknown-unit`, `invalid-value`.
 
     """
-    if not isinstance(duration, Mapping):
+    if not isinstance(duration, dict):
         raise Unreadable(Reason.MALFORMED, "The duration is not an object.")
     unit = DURATION_US.get(str(duration.get("unit")))
     if unit is None:

@@ -39,16 +39,41 @@ def test_few_runs_take_less_room_than_many_gaps():
     assert unpack_seqs(pack_seqs(seqs)) == tuple(sorted(seqs))
 
 
-def test_fifty_versions_take_a_byte_each():
-    assert len(pack_seqs(range(1_000_000, 1_005_000, 100))) <= 54
+@pytest.mark.parametrize("step", [2, 100, 255])
+def test_fifty_versions_take_a_byte_each(step):
+    seqs = range(1_000_000, 1_000_000 + 50 * step, step)
+
+    assert len(pack_seqs(seqs)) <= 54
+    assert unpack_seqs(pack_seqs(seqs)) == tuple(seqs)
+
+
+def test_versions_further_apart_take_two_bytes_each():
+    seqs = range(1_000_000, 1_030_000, 600)
+
+    assert len(pack_seqs(seqs)) <= 103
+    assert unpack_seqs(pack_seqs(seqs)) == tuple(seqs)
 
 
 @pytest.mark.parametrize(
-    "data", [b"\x02\x01", b"\x01\x01", b"\x00\x80", b"\x00" + b"\xff" * 12]
+    "data",
+    [
+        b"\x03\x01",
+        b"\x02",
+        b"\x02\x80",
+        b"\x01\x01",
+        b"\x00\x80",
+        b"\x00" + b"\xff" * 12,
+    ],
 )
 def test_versions_that_cannot_be_read_are_refused(data):
     with pytest.raises(EntryError):
         unpack_seqs(data)
+
+
+def test_versions_of_years_ago_and_today_stand_together():
+    seqs = (0, 5, 1_000_000, 2**62)
+
+    assert unpack_seqs(pack_seqs(seqs)) == seqs
 
 
 def test_a_negative_version_is_refused():

@@ -13,7 +13,7 @@ import pytest
 from flask.testing import FlaskClient
 from joserfc.jwk import ECKey, RSAKey
 
-from fhir_service.auth.token import MAX_BODY
+from fhir_service.auth.token_message import MAX_BODY
 from fhir_service.errors import OAUTH_STATUS, OAuthError
 
 AUDIENCE = "https://fhir.test/auth/token"

@@ -460,6 +460,7 @@ def test_an_oversized_form_is_refused(browser: FlaskClient) -> None:
     response = browser.post("/login", data={"x": "x" * 20_000}, base_url=BASE)
 
     assert response.status_code == 413
+    assert "Please try again" in response.text
 
 
 def test_every_role_has_a_name() -> None:

@@ -1,4 +1,13 @@
-from fhir_service.auth.rate_limit import RateLimit, key, per_minute, per_second, spend
+import pytest
+
+from fhir_service.auth.rate_limit import (
+    RateLimit,
+    key,
+    per_minute,
+    per_second,
+    place,
+    spend,
+)
 
 LIMIT = RateLimit(burst=3, interval_us=10)
 
@@ -37,3 +46,19 @@ def test_limits_are_written_as_people_say_them() -> None:
 def test_keys_do_not_run_into_each_other() -> None:
     assert key("login", "a", "bc") != key("login", "ab", "c")
     assert len(key("login", "a", "b")) == 32
+
+
+@pytest.mark.parametrize(
+    ("address", "counted"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::ffff", "2001:db8:1:2::/64"),
+        ("unknown", "unknown"),
+    ],
+)
+def test_the_addresses_of_one_network_card_are_one_place(
+    address: str, counted: str
+) -> None:
+    assert place(address) == counted

@@ -30,7 +30,7 @@ from fhir_service.storage.body import (
 from fhir_service.storage.dictionary_corpus import COMMON_KINDS, Corpus
 from fhir_service.storage.engine import Snapshot
 from fhir_service.storage.keys import DataKeyGoneError, DataKeys, Keys
-from fhir_service.storage.train_dictionary import DICTIONARY_BYTES, train
+from fhir_service.storage.train_dictionary import DICTIONARY_BYTES, main, train
 from mappings.kinds import kinds
 
 SNAPSHOT = Snapshot(None, "sqlite")
@@ -240,11 +240,29 @@ def test_another_dictionary_under_a_known_number_is_refused(monkeypatch):
         body_module._dictionary.__wrapped__(CURRENT)
 
 
+def test_a_kind_that_cannot_be_made_up_is_an_error():
+    kind = replace(kinds()["heart-rate"], unit="no-unit")
+
+    with pytest.raises(TypeError, match="no heart-rate could be made up"):
+        Corpus(1).normalised(kind)
+
+
 def test_training_gives_the_same_bytes_each_time():
     first = train()
 
     assert first == train()
     assert len(first) == DICTIONARY_BYTES
+
+
+def test_the_trainer_writes_the_file_and_says_its_digest(tmp_path, capsys):
+    file = tmp_path / "dictionary"
+
+    main(["--output", str(file)])
+
+    data = file.read_bytes()
+    assert capsys.readouterr().out == (
+        f"{file}: {len(data)} bytes, SHA-256 {sha256(data).hexdigest()}\n"
+    )
 
 
 REQUEST = (

@@ -150,6 +150,22 @@ def test_a_second_process_takes_the_keys_of_the_first(folder, keys):
     assert {path.name for path in folder.parent.iterdir()} == {"keys"}
 
 
+def test_a_folder_that_cannot_be_put_in_place_is_an_error(folder):
+    folder.parent.mkdir()
+    folder.write_bytes(b"")
+
+    with pytest.raises(NotADirectoryError):
+        keys_module._create(folder)
+
+
+def test_a_file_of_another_user_is_refused(keys, monkeypatch):
+    owner = keys.folder.stat().st_uid
+    monkeypatch.setattr("os.geteuid", lambda: owner + 1)
+
+    with pytest.raises(KeyFilesError, match="belongs to another user"):
+        Keys.load(keys.folder)
+
+
 def test_a_data_key_opens_for_its_patient_only(keys):
     wrapped = keys.new_data_key(7)
     sealed = keys.cipher(wrapped, 7).encrypt(NONCE, b"text", None)

@@ -1,4 +1,3 @@
-import timeit
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -470,9 +469,8 @@ EXPECTED = {
     "omh__heart-rate__2.0__shouldPass__with-temporal-relationship-to-sleep": [
         "heart-rate"
     ],
-    "omh__medication-adherence-percent__2.0__shouldFail__missing-med-adherence-percent": [
-        "refused: unknown-kind"
-    ],
+    "omh__medication-adherence-percent__2.0__shouldFail"
+    "__missing-med-adherence-percent": ["refused: unknown-kind"],
     "omh__minutes-moderate-activity__1.0__shouldPass__with-time-frame": [
         "moderate-activity-duration"
     ],
@@ -549,14 +547,3 @@ def test_a_sleep_episode_keeps_all_that_it_tells():
         Component("awakenings", 1, "{#}"),
         Component("main-sleep", "true"),
     )
-
-
-def test_a_thousand_points_take_no_more_than_a_few_milliseconds_each_hundred():
-    points = loads(dumps([data_point(heart_rate(value)) for value in range(1000)]))
-
-    took_s = min(
-        timeit.repeat(lambda: list(parse(points, received_at=NOW)), number=1, repeat=3)
-    )
-
-    # A guard against a parser that became quadratic, not a measurement of speed.
-    assert took_s < 1

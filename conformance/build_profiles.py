@@ -118,10 +118,12 @@ class Profiles:
             key = (record["url"], dumps(record))
             found.setdefault(key, record | {"versions": []})
             found[key]["versions"].append(definition["version"])
-        return sorted(
-            found.values(),
-            key=lambda record: (record["url"], _newest_first(record["versions"])),
+        for record in found.values():
+            record["versions"].sort(key=_parts, reverse=True)
+        newest = sorted(
+            found.values(), key=lambda record: _parts(record["versions"][0])
         )
+        return sorted(reversed(newest), key=lambda record: record["url"])
 
     def _definitions(self) -> Iterator[tuple[Package, Mapping[str, Any]]]:
         for definition in self._release.of_type("StructureDefinition"):
@@ -225,9 +227,8 @@ def _pruned(elements: Sequence[Facts]) -> Callable[[Facts], Facts | None]:
     return pruned
 
 
-def _newest_first(versions: Sequence[str]) -> tuple[int, ...]:
-    newest = max(tuple(map(int, version.split("."))) for version in versions)
-    return tuple(-part for part in newest)
+def _parts(version: str) -> tuple[int, ...]:
+    return tuple(map(int, version.split(".")))
 
 
 def _cardinality(

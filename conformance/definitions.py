@@ -368,7 +368,7 @@ def profile_urls() -> frozenset[str]:
 
 
 def profile_versions(url: str) -> tuple[str, ...]:
-    """Return the versions of a profile that the tables hold, newest first."""
+    """Return the versions of a profile that the tables hold."""
     return tuple(
         version for record in profile_records(url) for version in record["versions"]
     )

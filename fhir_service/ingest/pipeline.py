@@ -329,7 +329,7 @@ class Batch:
             collect,
         )
 
-    def _render(  # noqa: PLR0913 - one argument a gap
+    def _render(  # noqa: PLR0913, PLR0917 - one argument a gap
         self,
         candidate: Candidate,
         id_: str,

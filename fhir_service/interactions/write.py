@@ -15,6 +15,7 @@ from conformance import fhir_json
 from conformance.classes import ResourceClass, attribution, class_of
 from conformance.issues import FHIRError, Issue, IssueType, Severity
 from conformance.validation import validate
+from consent.audit.entry import Outcome
 from consent.capture import capture_issues
 from consent.overlays import is_collected
 from fhir_service.auth.bearer import require
@@ -56,9 +57,10 @@ def create(exchange: Exchange, type_: str) -> Response:
     def work(transaction: Transaction) -> Written:
         key = _patient_of(exchange, transaction, resource)
         _collected(exchange, transaction, resource, key)
-        return exchange.services.repository.create(
+        written = exchange.services.repository.create(
             transaction, resource, patient_key=key
         )
+        return _logged(exchange, transaction, written, 201)
 
     written = exchange.services.database.write(work)
     location = (
@@ -97,9 +99,24 @@ def update(exchange: Exchange, type_: str, id_: str) -> Response:
                 IssueType.BUSINESS_RULE, "A resource cannot move to another patient."
             )
         _collected(exchange, transaction, resource, key)
-        return exchange.services.repository.update(transaction, old, resource, id_=id_)
+        written = exchange.services.repository.update(
+            transaction, old, resource, id_=id_
+        )
+        return _logged(exchange, transaction, written, 200)
 
     return _answer(exchange, exchange.services.database.write(work), 200, ())
+
+
+def _logged(
+    exchange: Exchange, transaction: Transaction, written: Written, status: int
+) -> Written:
+    """Write the audit leaf in the transaction that it reports."""
+    exchange.about(transaction, written.stored.patient_key)
+    exchange.written = [written.stored.seq]
+    if written.type == "Patient":
+        exchange.patients = [written.id]
+    transaction.audit(exchange.leaf(status, Outcome.ALLOWED))
+    return written
 
 
 def _answer(
@@ -108,7 +125,7 @@ def _answer(
     status: int,
     headers: tuple[tuple[str, str], ...],
 ) -> Response:
-    exchange.written.append(written.stored.seq)
+    exchange.is_audited = True
     headers += version_headers(written.stored)
     if "return=minimal" in exchange.request.headers.get("prefer", ""):
         return resource_response(b"", status=status, headers=headers)

@@ -41,8 +41,15 @@ def refuse_other_formats(request: Request) -> None:
         NotAcceptable: `_format` overrides the Accept header (§3.1.0.1.11).
 
     """
-    asked = [value for name, value in parse_qsl(request.query) if name == "_format"]
-    accepted = asked or _names(request.headers.get("accept", "*/*"))
+    asked = (
+        [value for name, value in parse_qsl(request.query) if name == "_format"]
+        if "_format" in request.query
+        else []
+    )
+    accept = request.headers.get("accept", "*/*")
+    if not asked and accept in _WRITTEN:
+        return
+    accepted = asked or _names(accept)
     plain = (name.replace(" ", "+").partition(";")[0].lower() for name in accepted)
     if not any(name in _WRITTEN or not name for name in plain):
         raise NotAcceptable

@@ -7,7 +7,7 @@ from conformance.issues import FHIRError, IssueType
 from fhir_service import errors
 
 
-class MethodNotAllowed(FHIRError):
+class MethodNotAllowed(FHIRError):  # noqa: N818 - HTTP's own name
     """The path exists and does not know the method."""
 
     def __init__(self) -> None:
@@ -16,7 +16,7 @@ class MethodNotAllowed(FHIRError):
         )
 
 
-class NotAcceptable(FHIRError):
+class NotAcceptable(FHIRError):  # noqa: N818 - HTTP's own name
     """The client accepts no format that is written."""
 
     def __init__(self) -> None:
@@ -25,7 +25,7 @@ class NotAcceptable(FHIRError):
         )
 
 
-class PreconditionFailed(FHIRError):
+class PreconditionFailed(FHIRError):  # noqa: N818 - HTTP's own name
     """The version named by the client is not the current one."""
 
     def __init__(self) -> None:
@@ -34,7 +34,7 @@ class PreconditionFailed(FHIRError):
         )
 
 
-class UnsupportedMediaType(FHIRError):
+class UnsupportedMediaType(FHIRError):  # noqa: N818 - HTTP's own name
     """The body is in a format that is not read."""
 
     def __init__(self, expected: str) -> None:

@@ -23,7 +23,7 @@ _READ = Statement(
 )
 
 
-def add(
+def add(  # noqa: PLR0913 - one argument a column
     transaction: Transaction,
     *,
     source: str,

@@ -22,12 +22,16 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import sqlalchemy
+import structlog
 from sqlalchemy import event
 from sqlalchemy.engine import Engine, make_url
 from sqlalchemy.pool import QueuePool
 
 from conformance.issues import FHIRError, IssueType
+from fhir_service.logs import describe
 from fhir_service.storage.statement import DialectName, Statement
+
+_log = structlog.get_logger()
 
 T = TypeVar("T")
 
@@ -327,7 +331,11 @@ class _Writer:
             except Exception as error:  # noqa: BLE001 - every waiting client must learn of it
                 _discard(connection)
                 connection = None
-                _fail(jobs, error)
+                _log.error("write failed", **describe(error))
+                _fail(
+                    jobs,
+                    FHIRError(IssueType.NO_STORE, "The store cannot be written now."),
+                )
         _discard(connection)
 
     def _take(self) -> list[_Job]:

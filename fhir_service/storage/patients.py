@@ -115,19 +115,19 @@ def _state(row: tuple[int, str, str | None, int, int, int]) -> PatientState:
 def by_key(snapshot: Snapshot, key: int) -> PatientState | None:
     """Return the patient of `key`."""
     row = snapshot.one(_BY_KEY, key=key)
-    return None if row is None else _state(row)  # type: ignore[arg-type]  # the columns' types
+    return None if row is None else _state(row)
 
 
 def by_id(snapshot: Snapshot, type_id: int, id_: str) -> PatientState | None:
     """Return the patient whose Patient resource has `id_`; deleted ones too."""
     row = snapshot.one(_BY_ID, type=type_id, id=id_)
-    return None if row is None else _state(row)  # type: ignore[arg-type]  # the columns' types
+    return None if row is None else _state(row)
 
 
 def after(snapshot: Snapshot, key: int, count: int) -> list[PatientState]:
     """Return up to `count` patients whose key is greater than `key`, in order."""
     rows = snapshot.all(_ALL, after=key, count=count)
-    return [_state(row) for row in rows]  # type: ignore[arg-type]  # the columns' types
+    return [_state(row) for row in rows]
 
 
 def data_key(snapshot: Snapshot, key: int) -> bytes | None:

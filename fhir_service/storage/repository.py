@@ -97,7 +97,7 @@ class Repository:
 
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each a part of what changes together
         self,
         *,
         codec: BodyCodec,
@@ -234,7 +234,7 @@ class Repository:
             batch_id=batch_id,
         )
 
-    def _write(
+    def _write(  # noqa: PLR0913 - each a part of what changes together
         self,
         transaction: Transaction,
         resource: Resource,

@@ -17,9 +17,7 @@ _OPEN_END = 1 << 61
 def of_resource(
     resource: Mapping[str, Any], blind: BlindIndex
 ) -> Iterator[tuple[str, bytes]]:
-    """Yield (parameter, keyed hash) of each business identifier, with and without
-    its system.
-    """
+    """Yield (parameter, keyed hash) of identifiers, with and without their system."""
     for identifier in resource.get("identifier", ()):
         value = identifier.get("value") if isinstance(identifier, Mapping) else None
         if isinstance(value, str):

@@ -135,9 +135,7 @@ def test_a_strengthened_formula_implies_the_formula(supported, tree):
 
     stronger = strengthen(formula, supported)
 
-    assert all(
-        evaluate(formula, row) for row in ROWS if evaluate(stronger, row)
-    )
+    assert all(evaluate(formula, row) for row in ROWS if evaluate(stronger, row))
     for node in shapes(stronger):
         assert isinstance(node, bool | And | Or | Not) or type(node) in supported
 

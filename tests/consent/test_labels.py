@@ -78,9 +78,7 @@ def test_a_sensitive_component_or_answer_raises_the_whole():
         valueCodeableConcept={"coding": [{"system": LOINC, "code": "74013-4"}]},
     )
 
-    assert label(panel) == labels_of(
-        LEVELS["V"], {"MH", "PSYTHPN"}, is_labelled=True
-    )
+    assert label(panel) == labels_of(LEVELS["V"], {"MH", "PSYTHPN"}, is_labelled=True)
     assert label(answer) == labels_of(LEVELS["R"], {"ETHUD"}, is_labelled=True)
 
 
@@ -123,7 +121,9 @@ def test_every_row_of_the_tables_is_a_known_label():
     for code, sensitivities in (*CODE_LABELS.values(), *TYPE_LABELS.values()):
         assert code in LEVELS
         assert label(
-            observation("8867-4", security=[sensitivity(each) for each in sensitivities])
+            observation(
+                "8867-4", security=[sensitivity(each) for each in sensitivities]
+            )
         ).sensitivities == set(sensitivities)
     assert not NORMAL_CODES & set(CODE_LABELS)
 

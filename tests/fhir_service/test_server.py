@@ -417,3 +417,18 @@ def test_an_address_in_use_is_told_by_the_names_of_its_settings():
 
         with pytest.raises(SettingsError, match="FHIR_SERVICE_PORT: cannot listen"):
             probe_address(read_settings({"FHIR_SERVICE_PORT": port}))
+
+
+def test_worker_processes_count_together_and_leave_nothing(tmp_path):
+    environment = {
+        "FHIR_SERVICE_DATABASE_URL": "postgresql://nowhere/nothing",
+        "FHIR_SERVICE_WORKERS": "2",
+    }
+    with serving(tmp_path, **environment) as running:
+        for _ in range(20):
+            running.get("/missing", headers={"Connection": "close"})
+        told = {running.get("/metrics").text.count("} 20.0\n") for _ in range(4)}
+        code = running.stop()
+
+    assert (told, code) == ({1}, 0)
+    assert list((tmp_path / "data").iterdir()) == []

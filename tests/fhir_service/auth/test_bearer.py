@@ -22,6 +22,9 @@ from fhir_service.storage.engine import Database, Transaction
 BARE = 'Bearer realm="fhir"'
 INVALID = 'Bearer realm="fhir", error="invalid_token"'
 
+on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+"""For what does not depend on the database."""
+
 Clock = Any
 
 
@@ -52,6 +55,7 @@ def grant(database: Database, token: str, clock: Clock) -> Grant:
         return authenticate(snapshot, f"Bearer {token}", clock())
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("header", "challenge"),
     [
@@ -80,6 +84,7 @@ def test_a_header_without_a_good_token_is_challenged(
     assert status_of(caught.value) == 401
 
 
+@on_sqlite
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER", "Bearer "])
 def test_the_scheme_is_spelt_in_any_case(
     database: Database, token: str, clock: Clock, scheme: str
@@ -159,6 +164,7 @@ def test_what_the_scopes_allow_has_its_filters(grant: Grant) -> None:
     assert require(grant, "Observation", "read") == ((),)
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("type_", "interaction"),
     [("Patient", "read"), ("Observation", "create"), ("Observation", "execute")],

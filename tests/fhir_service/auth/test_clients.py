@@ -17,6 +17,9 @@ from fhir_service.commands import client as command
 from fhir_service.storage import accounts
 from fhir_service.storage.engine import Database
 
+on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+"""For what does not depend on the database."""
+
 Audit = Any
 Clock = Any
 
@@ -54,6 +57,7 @@ def test_a_client_is_stored_as_registered(
     assert audit.last == ("client-added", None)
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     "changes",
     [
@@ -208,6 +212,7 @@ def added(services: AuthServices, key: command.KeySource, client_id: str = "x") 
     )
 
 
+@on_sqlite
 @pytest.mark.parametrize("algorithm", ["RS384", "ES384"])
 def test_a_generated_key_is_kept_by_its_owner_alone(
     services: AuthServices, key_folder: Path, algorithm: str
@@ -221,6 +226,7 @@ def test_a_generated_key_is_kept_by_its_owner_alone(
     assert "d" in json.loads(path.read_bytes())
 
 
+@on_sqlite
 @pytest.mark.parametrize("algorithm", ["RS384", "ES384"])
 def test_a_generated_key_gets_a_token(
     services: AuthServices,
@@ -249,6 +255,7 @@ def test_a_key_is_not_left_behind_by_a_refusal(
     assert len(list(key_folder.iterdir())) == 1
 
 
+@on_sqlite
 def test_keys_come_from_one_place(services: AuthServices, key_folder: Path) -> None:
     for key in (
         command.KeySource(),

@@ -14,7 +14,11 @@ from werkzeug.serving import make_server
 from fhir_service.auth.services import AuthServices
 from fhir_service.auth.token import GRANT_TYPES
 
+on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+"""For what does not depend on the database."""
 
+
+@on_sqlite
 @pytest.mark.parametrize("prefix", ["", "/fhir"])
 def test_discovery_lists_what_works_and_nothing_else(
     http: FlaskClient, prefix: str
@@ -38,6 +42,7 @@ def test_discovery_lists_what_works_and_nothing_else(
     }
 
 
+@on_sqlite
 def test_every_grant_type_listed_is_served(
     http: FlaskClient, token_form: Callable[..., dict[str, str]]
 ) -> None:
@@ -47,6 +52,7 @@ def test_every_grant_type_listed_is_served(
         assert response.get_json()["error"] != "unsupported_grant_type"
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     "url", ["", "fhir.test", "ftp://fhir.test", "https://", "https://fhir.test/"]
 )
@@ -55,6 +61,7 @@ def test_a_public_url_is_absolute(services: AuthServices, url: str) -> None:
         replace(services, public_url=url)
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("url", "plain"),
     [
@@ -76,6 +83,7 @@ def test_cookies_are_plain_on_this_machine_alone(
     assert replace(services, public_url=url).plain_cookies is plain
 
 
+@on_sqlite
 def test_a_token_is_given_over_real_http(
     services: AuthServices,
     make_app: Callable[[AuthServices], Flask],

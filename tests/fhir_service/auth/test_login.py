@@ -30,6 +30,9 @@ PLANTED = "planted"
 LOGIN = "__Host-fhir-login"
 BASE = "https://fhir.test"
 
+on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+"""For what does not depend on the database."""
+
 Audit = Any
 Clock = Any
 Enter = Callable[..., Any]
@@ -77,6 +80,7 @@ def test_the_right_password_opens_the_first_page(
     assert audit.events[-1].address == "192.0.2.1"
 
 
+@on_sqlite
 def test_the_session_cookie_is_locked(browser: FlaskClient) -> None:
     cookie = cookies_of(enter(browser))[SESSION]
 
@@ -86,6 +90,7 @@ def test_the_session_cookie_is_locked(browser: FlaskClient) -> None:
     assert cookie["max-age"] == "28800"
 
 
+@on_sqlite
 def test_on_this_machine_cookies_go_without_tls(
     services: AuthServices,
     make_app: Callable[[AuthServices], Flask],
@@ -114,6 +119,7 @@ def test_a_session_is_stored_by_its_hash_alone(
     assert secret not in repr(audit.events)
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
@@ -140,6 +146,7 @@ def test_every_failed_login_gets_the_same_answer(
     assert "x1b" not in repr(audit.events[-1])
 
 
+@on_sqlite
 def test_an_unknown_name_gets_the_very_page_of_a_wrong_password(
     browser: FlaskClient,
 ) -> None:
@@ -201,6 +208,7 @@ def test_a_broken_hash_opens_nothing() -> None:
     assert not Passwords().matches("not a hash", TYPED)
 
 
+@on_sqlite
 @pytest.mark.parametrize("token", ["", "0" * 64, "\u00e9", "x"])
 def test_a_login_form_from_elsewhere_is_refused(
     browser: FlaskClient, audit: Audit, token: str
@@ -399,6 +407,7 @@ def test_a_guesser_does_not_shut_the_owner_out(
     assert enter(browser, address="192.0.2.1").status_code == 303
 
 
+@on_sqlite
 def test_one_address_cannot_try_every_account(browser: FlaskClient) -> None:
     statuses = [
         enter(browser, username=f"user-{number}").status_code for number in range(101)
@@ -416,6 +425,7 @@ def test_a_right_password_forgives_the_wrong_ones(browser: FlaskClient) -> None:
         browser.post("/logout", data={"form_token": token}, base_url=BASE)
 
 
+@on_sqlite
 @pytest.mark.parametrize("path", ["/", "/login"])
 def test_every_page_is_sealed(browser: FlaskClient, path: str) -> None:
     response = browser.get(path, base_url=BASE)
@@ -425,6 +435,7 @@ def test_every_page_is_sealed(browser: FlaskClient, path: str) -> None:
     assert " style=" not in response.text
 
 
+@on_sqlite
 def test_the_style_sheet_is_there(browser: FlaskClient) -> None:
     page = browser.get("/login", base_url=BASE)
     [path] = re.findall(r'<link rel="stylesheet" href="([^"]*)"', page.text)
@@ -435,6 +446,7 @@ def test_the_style_sheet_is_there(browser: FlaskClient) -> None:
     response.close()
 
 
+@on_sqlite
 def test_a_name_is_shown_as_text(
     services: AuthServices, make_app: Callable[..., Flask]
 ) -> None:
@@ -456,6 +468,7 @@ def test_a_name_is_shown_as_text(
     assert "&lt;b&gt;&amp;&#34;&#39;" in page
 
 
+@on_sqlite
 def test_an_oversized_form_is_refused(browser: FlaskClient) -> None:
     response = browser.post("/login", data={"x": "x" * 20_000}, base_url=BASE)
 
@@ -478,6 +491,7 @@ def new_user(**changes: Any) -> users.NewUser:
     return users.NewUser(**values | changes)
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     "changes",
     [
@@ -509,6 +523,7 @@ def test_a_user_that_cannot_be_is_refused(
         assert accounts.all_accounts(snapshot) == []
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("role", "reference"),
     [

@@ -212,9 +212,8 @@ def test_an_unknown_zone_of_the_caller_is_refused_at_once():
         ("", None),
         ("&lt;&lt;HKDevice: 0x28&gt;&gt;", None),
         (
-            "&lt;&lt;HKDevice: 0x28&gt;, name:Ada's pods, manufacturer:Acme,"
-            " model:P1&gt;",
-            DeviceClue(manufacturer="Acme", model="P1"),
+            "&lt;&lt;HKDevice: 0x28&gt;, name:Ada's pods, manufacturer:A, model:P&gt;",
+            DeviceClue(manufacturer="A", model="P"),
         ),
         (
             "&lt;&lt;HKDevice: 0x28&gt;, manufacturer:A, Inc., firmware:2&gt;",
@@ -798,16 +797,12 @@ def test_a_malformed_document_type_does_not_matter():
     assert reading.value == 74
 
 
-def test_a_document_type_cannot_hide_a_root():
+def test_a_root_within_a_document_type_gains_nothing():
     dtd = '<!DOCTYPE HealthData [<!ENTITY e "]><HealthData><Record/>">]>'
 
     found = readings(export(record(), dtd=dtd))
 
-    assert [type(reading) for reading in found if isinstance(reading, Measurement)] in (
-        [],
-        [Measurement],
-    )
-    assert not [r for r in found if isinstance(r, OutOfScope)]
+    assert {type(reading) for reading in found} == {Refusal}
 
 
 def test_references_of_xml_itself_are_read():
@@ -859,47 +854,35 @@ def test_a_root_in_the_root_is_no_way_around():
 
 
 class Generated:
-    """A file of 50 MB that nobody has to store."""
+    """A file that nobody has to store: long records, as many as are asked for."""
 
     def __init__(self, size: int) -> None:
         self._parts = self._generate(size)
         self._rest = b""
-        self.given = 0
 
     def _generate(self, size: int) -> Iterator[bytes]:
         yield export()[: -len(b"</HealthData>\n")]
-        many = record().encode() * 100
-        for _ in range(size // len(many)):
-            yield many
+        long = record(source="x" * 4_000, metadata={"note": "y" * 4_000}).encode()
+        yield from (long for _ in range(size // len(long)))
         yield b"</HealthData>\n"
 
     def read(self, size: int) -> bytes:
-        while len(self._rest) < size:
-            part = next(self._parts, b"")
-            if not part:
-                break
+        while len(self._rest) < size and (part := next(self._parts, b"")):
             self._rest += part
         given, self._rest = self._rest[:size], self._rest[size:]
-        self.given += len(given)
         return given
 
 
 def test_memory_does_not_grow_with_the_file():
     source = Generated(50_000_000)
-    seen = peak = 0
 
     tracemalloc.start()
-    for element in elements.elements(source.read):
-        seen += 1
-        if element.number == 5_000:
-            tracemalloc.reset_peak()
-            _, peak = tracemalloc.get_traced_memory()
-            tracemalloc.stop()
-    later = seen - 5_000
+    count = sum(1 for _ in elements.elements(source.read))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
 
-    assert source.given > 45_000_000
-    assert peak < 3_000_000
-    assert later > 50_000
+    assert count > 5_000
+    assert peak < 2_000_000
 
 
 # The stored samples.

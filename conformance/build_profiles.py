@@ -120,10 +120,12 @@ class Profiles:
             found[key]["versions"].append(definition["version"])
         for record in found.values():
             record["versions"].sort(key=_parts, reverse=True)
-        newest = sorted(
-            found.values(), key=lambda record: _parts(record["versions"][0])
+        newest_first = sorted(
+            found.values(),
+            key=lambda record: _parts(record["versions"][0]),
+            reverse=True,
         )
-        return sorted(reversed(newest), key=lambda record: record["url"])
+        return sorted(newest_first, key=lambda record: str(record["url"]))
 
     def _definitions(self) -> Iterator[tuple[Package, Mapping[str, Any]]]:
         for definition in self._release.of_type("StructureDefinition"):

@@ -13,7 +13,7 @@ from typing import Any
 
 from conformance import definitions, fhirpath
 from conformance.codes import LOINC, VITAL_SIGN_PROFILES, VITAL_SIGNS_PROFILE
-from conformance.fhirpath_functions import Scope
+from conformance.fhirpath_nodes import Scope
 from conformance.issues import Issue, IssueType, Severity
 from conformance.validation_findings import (
     Finding,

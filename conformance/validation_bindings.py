@@ -8,7 +8,7 @@ from typing import Any
 
 from conformance import definitions
 from conformance.definitions import ValueSet
-from conformance.fhirpath_functions import Scope
+from conformance.fhirpath_nodes import Scope
 from conformance.issues import IssueType
 from conformance.validation_findings import Check, Findings, error
 

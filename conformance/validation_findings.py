@@ -6,10 +6,10 @@ own name in front on the way out.
 https://hl7.org/fhir/R4/operationoutcome.html
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from conformance.fhirpath_functions import Scope
+from conformance.fhirpath_nodes import Scope
 from conformance.issues import Issue, IssueType, Severity
 
 
@@ -98,3 +98,36 @@ def is_refused(findings: Findings) -> bool:
     return findings is not None and any(
         item.severity is Severity.ERROR for item in findings
     )
+
+
+def sequence(checks: Sequence[Check]) -> Check:
+    """Return one check that does all of them."""
+    if len(checks) == 1:
+        return checks[0]
+
+    def check(value: Any, scope: Scope) -> Findings:
+        found: Findings = None
+        for part in checks:
+            problems = part(value, scope)
+            if problems is not None:
+                found = joined(found, problems)
+        return found
+
+    return check
+
+
+def then(first: Check, second: Check) -> Check:
+    """Return a check whose second part sees only values of the right shape."""
+
+    def check(value: Any, scope: Scope) -> Findings:
+        found = first(value, scope)
+        if found is not None and is_shapeless(found):
+            return found
+        return joined(found, second(value, scope))
+
+    return check
+
+
+def plain(check: Callable[[Any], Findings]) -> Check:
+    """Return a check of the value alone as one that is given a scope too."""
+    return lambda value, _scope: check(value)

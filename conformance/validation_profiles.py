@@ -14,7 +14,7 @@ from conformance import definitions
 from conformance.codes import UCUM
 from conformance.definitions import Element, constraints_of
 from conformance.fhirpath import NotCompiled
-from conformance.fhirpath_functions import Scope
+from conformance.fhirpath_nodes import Scope
 from conformance.issues import IssueType
 from conformance.validation_bindings import binding_check
 from conformance.validation_findings import (
@@ -24,6 +24,7 @@ from conformance.validation_findings import (
     error,
     is_refused,
     joined,
+    sequence,
     under,
 )
 from conformance.validation_references import target_check
@@ -34,7 +35,7 @@ from conformance.validation_slices import (
     matcher,
     matches_pattern,
 )
-from conformance.validation_structures import invariant_check, sequence
+from conformance.validation_structures import invariant_check
 
 Item = tuple[str, Any, str]
 """Path beneath the holder, JSON value, type."""

@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 
 from conformance import definitions
-from conformance.fhirpath_functions import Scope, referenced_type
+from conformance.fhirpath_nodes import Scope, referenced_type
 from conformance.issues import IssueType
 from conformance.validation_findings import Check, Findings, error
 

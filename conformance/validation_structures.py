@@ -7,16 +7,15 @@ a member's check is made when a resource first has it. What is found is returned
 https://hl7.org/fhir/R4/validation.html
 """
 
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 from conformance import definitions
 from conformance.definitions import Constraint, Element
 from conformance.fhirpath import compile_invariant
-from conformance.fhirpath_functions import Scope
 from conformance.fhirpath_guards import guards
+from conformance.fhirpath_nodes import Scope
 from conformance.issues import IssueType, Severity
 from conformance.validation_bindings import binding_check, quick_binding
 from conformance.validation_findings import (
@@ -27,7 +26,18 @@ from conformance.validation_findings import (
     error,
     is_shapeless,
     joined,
-    under,
+    plain,
+    sequence,
+    then,
+)
+from conformance.validation_members import (
+    array,
+    exclusive,
+    primitive_array,
+    sibling,
+    single,
+    unknown,
+    unsupported,
 )
 from conformance.validation_primitives import quick_test, value_check
 from conformance.validation_references import (
@@ -36,26 +46,8 @@ from conformance.validation_references import (
     target_check,
 )
 
-_NAME = re.compile(r"_?[A-Za-z][A-Za-z0-9]{0,63}", re.ASCII)
-
 _NATIVE = frozenset({"ele-1", "txt-1", "txt-2"})
 """Invariants that the checks of objects and of xhtml are: emptiness and HTML."""
-
-
-def sequence(checks: Sequence[Check]) -> Check:
-    """Return one check that does all of them."""
-    if len(checks) == 1:
-        return checks[0]
-
-    def check(value: Any, scope: Scope) -> Findings:
-        found: Findings = None
-        for part in checks:
-            problems = part(value, scope)
-            if problems is not None:
-                found = joined(found, problems)
-        return found
-
-    return check
 
 
 def invariant_check(constraint: Constraint, type_: str) -> Check | None:
@@ -105,195 +97,37 @@ def _guard(type_: str, expression: str) -> str | None:
     return candidates[0] if candidates else None
 
 
-# Members
-
-
-def _single(name: str, check: Check) -> MemberCheck:
-    def run(value: Any, _holder: dict[str, Any], scope: Scope) -> Findings:
-        found = check(value, scope)
-        return None if found is None else under(name, found)
-
-    return run
-
-
-def _array(element: Element, check: Check) -> MemberCheck:
-    name, least, most = element.name, element.min, element.max
-
-    def run(value: Any, _holder: dict[str, Any], scope: Scope) -> Findings:
-        if type(value) is not list:
-            return error(IssueType.STRUCTURE, "An array is expected.", name)
-        if not value:
-            return error(
-                IssueType.STRUCTURE, "An array is left out rather than empty.", name
-            )
-        found: Findings = None
-        for index, item in enumerate(value):
-            problems = check(item, scope)
-            if problems is not None:
-                found = joined(found, under(f"{name}[{index}]", problems))
-        if len(value) < least or (most is not None and len(value) > most):
-            found = joined(found, error(IssueType.REQUIRED, _count(element), name))
-        return found
-
-    return run
-
-
-def _count(element: Element) -> str:
-    most = "*" if element.max is None else element.max
-    return f"The element has {element.min}..{most} values."
-
-
-def _primitive_array(element: Element, key: str, check: Check) -> MemberCheck:
-    """Return the check of an array whose nulls stand for values in its sibling."""
-    run = _array(element, check)
-    beside_key = f"_{key}"
-    name = element.name
-
-    def with_nulls(value: Any, holder: dict[str, Any], scope: Scope) -> Findings:
-        beside = holder.get(beside_key)
-        if type(beside) is not list or type(value) is not list:
-            return run(value, holder, scope)
-        if len(beside) != len(value):
-            return error(
-                IssueType.STRUCTURE, f"{key} and {beside_key} differ in length.", name
-            )
-        found: Findings = None
-        for index, (item, extra) in enumerate(zip(value, beside, strict=True)):
-            if item is None and extra is not None:
-                continue
-            problems = check(item, scope)
-            if problems is not None:
-                found = joined(found, under(f"{name}[{index}]", problems))
-        return found
-
-    return with_nulls
-
-
-def _beside(element: Element, key: str, check: Check) -> MemberCheck:
-    """Return the check of a `_name` member: ids and extensions of a primitive."""
-    name = element.name
-    if element.is_array:
-        return _beside_array(element, key, check)
-
-    def run(value: Any, holder: dict[str, Any], scope: Scope) -> Findings:
-        if key in holder and _is_only_id(value):
-            return None
-        found = check(value, scope)
-        return None if found is None else under(name, found)
-
-    return run
-
-
-def _is_only_id(value: Any) -> bool:
-    """Return whether an object has an id alone, which suffices beside a value."""
-    return type(value) is dict and len(value) == 1 and type(value.get("id")) is str
-
-
-def _beside_array(element: Element, key: str, check: Check) -> MemberCheck:
-    name = element.name
-
-    def at(item: Any, plain: Any, scope: Scope) -> Findings:
-        if item is None and plain is None:
-            return error(IssueType.STRUCTURE, "A null stands for nothing.")
-        if item is None or (plain is not None and _is_only_id(item)):
-            return None
-        return check(item, scope)
-
-    def run(value: Any, holder: dict[str, Any], scope: Scope) -> Findings:
-        if type(value) is not list or not value:
-            return error(IssueType.STRUCTURE, "A filled array is expected.", name)
-        plain = holder.get(key)
-        beside = plain if type(plain) is list else []
-        found: Findings = None
-        for index, item in enumerate(value):
-            other = beside[index] if index < len(beside) else None
-            problems = at(item, other, scope)
-            if problems is not None:
-                found = joined(found, under(f"{name}[{index}]", problems))
-        return found
-
-    return run
-
-
-def _exclusive(element: Element, type_: str, run: MemberCheck) -> MemberCheck:
-    """Return a check that also refuses a second type of the same choice."""
-    others = frozenset(
-        name
-        for key, other in element.keys.items()
-        if other != type_
-        for name in (key, f"_{key}")
-    )
-    name = element.name
-
-    def check(value: Any, holder: dict[str, Any], scope: Scope) -> Findings:
-        found = run(value, holder, scope)
-        if others.isdisjoint(holder):
-            return found
-        text = f"Only one type of {name}[x] may be present."
-        return joined(found, error(IssueType.STRUCTURE, text, name))
-
-    return check
-
-
-def _unknown(name: str) -> MemberCheck:
-    path = name if _NAME.fullmatch(name) else ""
-    return lambda _value, _holder, _scope: error(
-        IssueType.STRUCTURE, "The element is not defined here.", path
-    )
-
-
-def _unsupported(name: str) -> MemberCheck:
-    text = f"{name} changes the meaning in a way that this service does not know."
-    return lambda _value, _holder, _scope: error(IssueType.NOT_SUPPORTED, text, name)
-
-
 _UNSUPPORTED = frozenset({"modifierExtension", "implicitRules"})
 """Who does not understand these may not go on (R4 §2.5.0.2, §2.27.3.3)."""
-
-
-def _plain(check: Callable[[Any], Findings]) -> Check:
-    return lambda value, _scope: check(value)
 
 
 def _element_check(element: Element, type_: str) -> Check:
     """Return the check of one value: its type's, then what the element adds."""
     if definitions.primitive(type_) is not None:
-        first = _plain(value_check(type_))
+        first = plain(value_check(type_))
     else:
         first = structure_check(type_)
-    then: list[Check] = []
+    others: list[Check] = []
     if element.binding is not None:
-        then += binding_check(element.binding, type_)
+        others += binding_check(element.binding, type_)
     if element.targets and type_ == "Reference":
-        then.append(target_check(element.targets))
+        others.append(target_check(element.targets))
     for constraint in element.constraints:
         check = invariant_check(constraint, type_)
         if check is not None:
-            then.append(check)
-    return _then(first, sequence(then)) if then else first
-
-
-def _then(first: Check, second: Check) -> Check:
-    """Return a check whose second part sees only values of the right shape."""
-
-    def check(value: Any, scope: Scope) -> Findings:
-        found = first(value, scope)
-        if found is not None and is_shapeless(found):
-            return found
-        return joined(found, second(value, scope))
-
-    return check
+            others.append(check)
+    return then(first, sequence(others)) if others else first
 
 
 def _member_check(element: Element, key: str, type_: str) -> MemberCheck:
     check = _element_check(element, type_)
     if not element.is_array:
-        run = _single(element.name, check)
+        run = single(element.name, check)
     elif definitions.primitive(type_) is not None:
-        run = _primitive_array(element, key, check)
+        run = primitive_array(element, key, check)
     else:
-        run = _array(element, check)
-    return _exclusive(element, type_, run) if len(element.keys) > 1 else run
+        run = array(element, check)
+    return exclusive(element, type_, run) if len(element.keys) > 1 else run
 
 
 class _Members(dict[str, MemberCheck]):
@@ -314,18 +148,18 @@ class _Members(dict[str, MemberCheck]):
     def __missing__(self, key: str) -> MemberCheck:
         plain = key.removeprefix("_")
         if plain not in self._elements:
-            return _unknown(key)
+            return unknown(key)
         element, type_ = self._elements[plain]
         if plain in _UNSUPPORTED:
-            check = _unsupported(plain)
+            check = unsupported(plain)
         elif key == "contained":
-            check = _array(element, _contained)
+            check = array(element, _contained)
         elif self._type == "Reference" and key == "reference":
             check = _reference_member()
         elif key == plain:
             check = _member_check(element, key, type_)
         elif definitions.primitive(type_) is None or type_ == "xhtml":
-            return _unknown(key)
+            return unknown(key)
         else:
             check = self._sibling(element, plain, type_)
         self[key] = check
@@ -333,13 +167,13 @@ class _Members(dict[str, MemberCheck]):
 
     @staticmethod
     def _sibling(element: Element, key: str, type_: str) -> MemberCheck:
-        run = _beside(element, key, structure_check("Element"))
-        return _exclusive(element, type_, run) if len(element.keys) > 1 else run
+        run = sibling(element, key, structure_check("Element"))
+        return exclusive(element, type_, run) if len(element.keys) > 1 else run
 
 
 def _reference_member() -> MemberCheck:
     text = value_check("string")
-    return _single("reference", sequence([_plain(text), _plain(reference_text_check)]))
+    return single("reference", sequence([plain(text), plain(reference_text_check)]))
 
 
 def _required(type_: str) -> list[tuple[frozenset[str], str]]:

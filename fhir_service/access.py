@@ -142,8 +142,7 @@ class Gate:
         self, snapshot: Snapshot, grant: Grant, state: PatientState, type_: str
     ) -> Decided:
         """Return what the grant may see of the patient's resources of a type."""
-        request = self._request(grant, reading(grant, state))
-        prepared = self._prepare(snapshot, request, state)
+        request, prepared = self._reading(snapshot, grant, state)
         at = (
             state.key,
             state.signature_version,
@@ -157,6 +156,33 @@ class Gate:
         decided = self._decide(snapshot, prepared, state, type_)
         self._remember(self._decided, at, (prepared, decided), REMEMBERED_DECISIONS)
         return decided
+
+    def _reading(
+        self, snapshot: Snapshot, grant: Grant, state: PatientState
+    ) -> tuple[AccessRequest, PreparedRequest]:
+        request = self._request(grant, reading(grant, state))
+        return request, self._prepare(snapshot, request, state)
+
+    def reasons(
+        self, snapshot: Snapshot, grant: Grant, stored: Stored
+    ) -> tuple[Reason, ...]:
+        """Return every reason for what consent says of reading a stored version.
+
+        For people who ask why; what may be seen is told by `permits` alone.
+        """
+        state = self.state(snapshot, stored.patient_key)
+        _, prepared = self._reading(snapshot, grant, state)
+        body = fhir_json.loads(self._repository.body(snapshot, stored))
+        described = describe(
+            body, labels=label(body), deployment=self._repository.deployment
+        )
+        row = Row(
+            reference=f"{body['resourceType']}/{body['id']}",
+            start_us=described.start_us,
+            end_us=described.end_us,
+            codings=described.codings,
+        )
+        return decide_resource(prepared, described.facets, row).reasons
 
     def of_row(self, snapshot: Snapshot, grant: Grant, stored: Stored) -> Decided:
         """Return the view that a stored version belongs to."""

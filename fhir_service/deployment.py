@@ -6,11 +6,11 @@ an argument.
 
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from random import SystemRandom
+from random import Random, SystemRandom
 
 from conformance import fhir_json
 from consent.decision import DefaultPolicy
@@ -90,8 +90,18 @@ def opened(settings: Settings) -> Iterator[Deployment]:
         deployment.database.close()
 
 
-def open_deployment(settings: Settings) -> Deployment:
+def open_deployment(
+    settings: Settings,
+    *,
+    clock: Callable[[], int] = now_us,
+    random: Random | None = None,
+) -> Deployment:
     """Return the deployment, its schema current, its keys made on first use.
+
+    Args:
+        settings: What the operator chose.
+        clock: Microseconds since 1970.
+        random: Steps between rows; the operating system's generator where None.
 
     Raises:
         SchemaError: where the schema is not this program's; an empty database is
@@ -102,7 +112,7 @@ def open_deployment(settings: Settings) -> Deployment:
     keys = Keys.load_or_create(settings.keys_dir)
     database = Database(settings.database_url)
     _check_schema(database)
-    return _assemble(settings, keys, database)
+    return _assemble(settings, keys, database, clock, random or SystemRandom())
 
 
 def _check_schema(database: Database) -> None:
@@ -113,7 +123,13 @@ def _check_schema(database: Database) -> None:
         raise SchemaError("The schema is of another version: run fhir-service migrate.")
 
 
-def _assemble(settings: Settings, keys: Keys, database: Database) -> Deployment:
+def _assemble(
+    settings: Settings,
+    keys: Keys,
+    database: Database,
+    clock: Callable[[], int],
+    random: Random,
+) -> Deployment:
     blind = BlindIndex(keys.index)
     data_keys = DataKeys(keys, patients.data_key)
     base_url = f"{settings.public_url}/fhir"
@@ -122,10 +138,10 @@ def _assemble(settings: Settings, keys: Keys, database: Database) -> Deployment:
         payloads=body_codec(data_keys, encrypt=True, table=QUARANTINE),
         blind=blind,
         deployment=Place(zone=settings.time_zone, own_bases=(base_url,)),
-        clock=now_us,
-        random=SystemRandom(),
+        clock=clock,
+        random=random,
     )
-    database.tail = AuditTail(audit_trail.signer(keys, now_us))
+    database.tail = AuditTail(audit_trail.signer(keys, clock))
     database.write(
         lambda transaction: patients.create_shared(transaction, data_keys.new)
     )
@@ -133,7 +149,7 @@ def _assemble(settings: Settings, keys: Keys, database: Database) -> Deployment:
     auth = AuthServices(
         database=database,
         audit=AuthSink(database=database, seal=seal),
-        clock=now_us,
+        clock=clock,
         random=secrets.token_bytes,
         public_url=settings.public_url,
         scopes_supported=SCOPES,
@@ -143,12 +159,12 @@ def _assemble(settings: Settings, keys: Keys, database: Database) -> Deployment:
     services = Services(
         database=database,
         repository=repository,
-        gate=Gate(repository, DefaultPolicy(settings.default_policy), now_us),
+        gate=Gate(repository, DefaultPolicy(settings.default_policy), clock),
         base_url=base_url,
         page_key=keys.page_token,
         pseudonym=blind.pseudonym,
         seal=seal,
-        clock=now_us,
+        clock=clock,
         capabilities=fhir_json.dumps(capabilities.statement(base_url, auth.token_url)),
         awaits_audit=settings.audit_wait == "durable",
     )

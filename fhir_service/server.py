@@ -11,10 +11,9 @@ import sys
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fhir_service import logs
-from fhir_service.rest.door import Door, Service
 from fhir_service.settings import (
     Settings,
     SettingsError,
@@ -23,11 +22,14 @@ from fhir_service.settings import (
     share_metrics,
 )
 
+if TYPE_CHECKING:
+    from fhir_service.rest.door import Door, Service
+
 TARGET = "fhir_service.server:app"
 """What a worker process loads; the bench and the tests serve others."""
 
 
-def app() -> Door:
+def app() -> "Door":
     """Return the door of a worker process, its service behind it."""
     from fhir_service.app import (  # noqa: PLC0415 - in worker processes alone
         create_service,
@@ -37,8 +39,10 @@ def app() -> Door:
     return door(create_service(settings), settings)
 
 
-def door(service: Service, settings: Settings) -> Door:
+def door(service: "Service", settings: Settings) -> "Door":
     """Return the door to `service`, and send this process's logs to stderr."""
+    from fhir_service.rest.door import Door  # noqa: PLC0415 - in worker processes alone
+
     logs.configure(settings, sys.stderr)
     access_log = (
         logs.AccessLog(sys.stderr, settings.log_format) if settings.access_log else None
@@ -106,6 +110,9 @@ def probe_address(settings: Settings) -> None:
 
 
 def _metrics_dir(settings: Settings, stack: ExitStack) -> Path:
+    if "prometheus_client" in sys.modules:
+        # It has looked for the folder already, and workers inherit what it found.
+        raise RuntimeError("metrics were imported before their folder was named")
     path = tempfile.mkdtemp(prefix="metrics-", dir=settings.data_dir)
     stack.callback(shutil.rmtree, path, ignore_errors=True)
     return Path(path)

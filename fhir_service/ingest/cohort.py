@@ -5,7 +5,7 @@ goes through the same parsers, decisions and checks as that of a real device. Th
 same end date gives the same bytes. No real person is behind it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from random import Random
@@ -16,6 +16,7 @@ from fhir_service.ingest.cohort_days import DAYS, Change, Habits, day
 from fhir_service.ingest.cohort_formats import (
     AppleExport,
     Dated,
+    Json,
     OpenMHealthPoints,
     dated,
     messages,
@@ -121,6 +122,7 @@ class Payload:
         patient_id: The Patient that the request names; None where the payload or
             the device's registration tells.
         zone: Zone that the import names; None where the payload tells offsets.
+        days: Days of data that it holds.
         body: An export, or the JSON of a request.
 
     """
@@ -128,18 +130,23 @@ class Payload:
     source: str
     patient_id: str | None
     zone: str | None
+    days: int
     body: bytes
 
 
-def payloads(last_day: date) -> Iterator[Payload]:
+def payloads(
+    last_day: date, people: Iterable[Person] = PEOPLE, count: int = DAYS
+) -> Iterator[Payload]:
     """Yield everything that the cohort's devices send, patient by patient.
 
     Args:
-        last_day: The last of the ninety days, yesterday for a demonstration.
+        last_day: The last of the days, yesterday for a demonstration.
+        people: Whose.
+        count: How many days.
 
     """
-    for person in PEOPLE:
-        days = list(_days(person, last_day))
+    for person in people:
+        days = list(_days(person, last_day, count))
         if person.source == "apple-health":
             yield _export(person, days)
         else:
@@ -148,10 +155,15 @@ def payloads(last_day: date) -> Iterator[Payload]:
             yield from _messages(person.sensor, days)
 
 
-def _days(person: Person, last_day: date) -> Iterator[Dated]:
+def patient_days(people: Iterable[Person] = PEOPLE, count: int = DAYS) -> int:
+    """Return the sum of `days` of everything that `payloads` yields."""
+    return sum(count if person.sensor is None else 2 * count for person in people)
+
+
+def _days(person: Person, last_day: date, count: int) -> Iterator[Dated]:
     random = Random(f"cohort {last_day} {person.number}")  # noqa: S311 - no secret
     zone = ZoneInfo(person.zone)
-    for before in range(DAYS - 1, -1, -1):
+    for before in range(count - 1, -1, -1):
         on = last_day - timedelta(days=before)
         yield dated(on, zone, day(person.habits, before, random))
 
@@ -163,6 +175,7 @@ def _export(person: Person, days: list[Dated]) -> Payload:
         source="apple-health",
         patient_id=person.patient_id,
         zone=person.zone,
+        days=len(days),
         body=b"".join(export.chunks(days)),
     )
 
@@ -171,17 +184,19 @@ def _points(person: Person, days: list[Dated]) -> Iterator[Payload]:
     writer = OpenMHealthPoints(person.user, Number)
     for part in _parts(days):
         points = [point for one in part for point in writer.points(one)]
-        yield Payload(
-            source="open-mhealth", patient_id=None, zone=None, body=dumps(points)
-        )
+        yield _sent("open-mhealth", part, points)
 
 
 def _messages(address: str, days: list[Dated]) -> Iterator[Payload]:
     for part in _parts(days):
         sent = [message for one in part for message in messages(address, one, Number)]
-        yield Payload(
-            source="zigbee2mqtt", patient_id=None, zone=None, body=dumps(sent)
-        )
+        yield _sent("zigbee2mqtt", part, sent)
+
+
+def _sent(source: str, part: list[Dated], parts: list[Json]) -> Payload:
+    return Payload(
+        source=source, patient_id=None, zone=None, days=len(part), body=dumps(parts)
+    )
 
 
 def _parts(days: list[Dated]) -> Iterator[list[Dated]]:

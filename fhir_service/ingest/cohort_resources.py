@@ -3,7 +3,7 @@
 https://hl7.org/fhir/R4/consent.html
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, timedelta
 from types import MappingProxyType
 from typing import Any
@@ -52,23 +52,26 @@ _NUMBERS = [
 _GENDERS = ("female", "male", "other", "unknown")
 
 
-def resources(last_day: date) -> Iterator[Resource]:
+def resources(last_day: date, people: Iterable[Person] = PEOPLE) -> Iterator[Resource]:
     """Yield the resources, each after those that it refers to.
+
+    A sensor comes after the consent that lets it collect.
 
     Args:
         last_day: The last day of the cohort's data.
+        people: Whose.
 
     """
     yield _clinic()
     for number in (1, 2):
         yield _practitioner(number)
-    for person in PEOPLE:
+    for person in people:
         yield _patient(person)
         yield _bedroom(person)
-        if person.sensor is not None:
-            yield _sensor(person, person.sensor)
         if person.number != WITHOUT_CONSENT:
             yield _consent(person, last_day)
+        if person.sensor is not None:
+            yield _sensor(person, person.sensor)
 
 
 def _concept(system: str, code: str, display: str) -> Resource:

@@ -51,19 +51,20 @@ def take(
         batch.run(listed)
         for kept in batch.quarantined:
             _keep(transaction, services.repository, delivery, kept)
-        transaction.audit(_leaf(services, transaction, delivery, origin, batch))
+        transaction.audit(leaf(services, transaction, delivery, origin, batch))
         return batch.receipt
 
     return services.database.write(work)
 
 
-def _leaf(
+def leaf(
     services: Services,
     transaction: Transaction,
     delivery: Delivery,
     origin: Origin,
     batch: Batch,
 ) -> bytes:
+    """Return the audit leaf that accounts for a batch."""
     grant = delivery.grant
     return entry.encode(
         AuditRecord(

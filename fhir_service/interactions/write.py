@@ -42,8 +42,13 @@ WRITABLE = frozenset(SUPPORTED)
 _E_TAG = re.compile(r'W/"([0-9]{1,9})"')
 
 
-def create(exchange: Exchange, type_: str) -> Response:
+def create(exchange: Exchange, type_: str, *, id_: str | None = None) -> Response:
     """Store a new resource under an id of ours.
+
+    Args:
+        exchange: The request.
+        type_: The resource type.
+        id_: The id, which only the service's own commands choose.
 
     Raises:
         FHIRError: with every issue that validation found, with the place.
@@ -58,7 +63,7 @@ def create(exchange: Exchange, type_: str) -> Response:
         key = _patient_of(exchange, transaction, resource)
         _collected(exchange, transaction, resource, key)
         written = exchange.services.repository.create(
-            transaction, resource, patient_key=key
+            transaction, resource, patient_key=key, id_=id_
         )
         return _logged(exchange, transaction, written, 201)
 

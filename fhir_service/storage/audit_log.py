@@ -82,13 +82,16 @@ def head(snapshot: Snapshot) -> Head | None:
 
 
 def entries(snapshot: Snapshot, first: int = 0) -> Iterator[tuple[int, bytes, bytes]]:
-    """Yield (index, leaf, stored leaf hash) in order, from `first` on."""
+    """Yield (index, leaf, stored leaf hash) in order, from `first` on.
+
+    As they are stored, whatever that is: a row written by hand may hold no bytes.
+    """
     while True:
         page = snapshot.all(_ENTRIES, first=first, count=PAGE)
         if not page:
             return
-        for index, leaf, hashed in page:
-            yield index, bytes(leaf), bytes(hashed)
+        for row in page:
+            yield row[0], row[1], row[2]
         first = page[-1][0] + 1
 
 

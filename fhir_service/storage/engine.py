@@ -171,8 +171,7 @@ class Database:
         if depth is not None:
             yield depth
             return
-        cursor = self._cursor()
-        cursor.execute(_BEGIN_READ[self.dialect])
+        cursor = self._begun()
         snapshot = Snapshot(cursor, self.dialect)
         self._local.snapshot = snapshot
         try:
@@ -181,12 +180,32 @@ class Database:
             self._local.snapshot = None
             self._end(cursor)
 
+    def _begun(self) -> Any:
+        """Return a cursor in a new snapshot; a connection that was lost is replaced."""
+        begin = _BEGIN_READ[self.dialect]
+        try:
+            cursor = self._cursor()
+            cursor.execute(begin)
+        except self.engine.dialect.dbapi.Error:  # type: ignore[union-attr]  # there is a driver
+            self._drop()
+            cursor = self._cursor()
+            cursor.execute(begin)
+        return cursor
+
     def _end(self, cursor: Any) -> None:
         try:
             cursor.execute("ROLLBACK")
-        except Exception:
-            self._local.cursor = None
-            raise
+        except self.engine.dialect.dbapi.Error:  # type: ignore[union-attr]  # there is a driver
+            # The snapshot has ended with the connection; the next read gets another.
+            self._drop()
+
+    def _drop(self) -> None:
+        connection, self._local.connection = self._local.connection, None
+        self._local.cursor = None
+        if connection is not None:
+            with self._guard:
+                self._connections.remove(connection)
+            connection.invalidate()
 
     def _cursor(self) -> Any:
         cursor = getattr(self._local, "cursor", None)
@@ -194,6 +213,7 @@ class Database:
             connection = self.engine.raw_connection()
             with self._guard:
                 self._connections.append(connection)
+            self._local.connection = connection
             cursor = self._local.cursor = connection.cursor()
         return cursor
 

@@ -75,7 +75,7 @@ _READ = (
     quarantine.c.retries,
     quarantine.c.payload,
 )
-_PENDING = Statement(
+_WAITING = (
     select(*_READ)
     .where(
         quarantine.c.resolved.is_(None),
@@ -84,6 +84,8 @@ _PENDING = Statement(
     .order_by(quarantine.c.quarantine_id)
     .limit(bindparam("count"))
 )
+_PENDING = Statement(_WAITING)
+_PENDING_OF = Statement(_WAITING.where(quarantine.c.source == bindparam("of")))
 _KNOWN = Statement(
     select(quarantine.c.quarantine_id, quarantine.c.resolved).where(
         quarantine.c.digest == bindparam("digest")
@@ -95,8 +97,18 @@ _RETRIED = Statement(
     .where(quarantine.c.quarantine_id == bindparam("id"))
     .values(
         retries=quarantine.c.retries + 1,
-        resolved=bindparam("at"),
         reason=bindparam("new_reason"),
+        kind=bindparam("new_kind"),
+        detail=bindparam("new_detail"),
+    )
+)
+_RESOLVED = Statement(
+    update(quarantine)
+    .where(quarantine.c.quarantine_id == bindparam("id"))
+    .values(
+        retries=quarantine.c.retries + 1,
+        resolved=bindparam("at"),
+        payload=bindparam("nothing"),
     )
 )
 _COUNTS = Statement(
@@ -109,6 +121,15 @@ _COUNTS = Statement(
     .group_by(quarantine.c.source, quarantine.c.reason)
     .order_by(quarantine.c.source, quarantine.c.reason)
 )
+_PARTS = (
+    select(func.count())
+    .select_from(quarantine)
+    .where(
+        quarantine.c.resolved.is_(None),
+    )
+)
+_ALL_PARTS = Statement(_PARTS)
+_PARTS_OF = Statement(_PARTS.where(quarantine.c.source == bindparam("of")))
 
 
 def holds(snapshot: Snapshot, digest: bytes) -> bool:
@@ -123,8 +144,14 @@ def add(transaction: Transaction, values: Mapping[str, object]) -> int:
     return id_
 
 
-def pending(snapshot: Snapshot, *, after: int = 0, count: int) -> list[Quarantined]:
+def pending(
+    snapshot: Snapshot, *, after: int = 0, count: int, source: str | None = None
+) -> list[Quarantined]:
     """Return what waits, oldest first, starting after number `after`."""
+    if source is None:
+        rows = snapshot.all(_PENDING, after=after, count=count)
+    else:
+        rows = snapshot.all(_PENDING_OF, after=after, count=count, of=source)
     return [
         Quarantined(
             id=row[0],
@@ -140,17 +167,37 @@ def pending(snapshot: Snapshot, *, after: int = 0, count: int) -> list[Quarantin
             retries=row[10],
             payload=bytes(row[11]),
         )
-        for row in snapshot.all(_PENDING, after=after, count=count)
+        for row in rows
     ]
 
 
 def retried(
-    transaction: Transaction, id_: int, *, reason: str, resolved_us: int | None
+    transaction: Transaction, id_: int, *, reason: str, kind: str | None, detail: str
 ) -> None:
-    """Record a retry and whether it understood the part."""
-    transaction.run(_RETRIED, id=id_, at=resolved_us, new_reason=reason)
+    """Record that a retry did not understand the part either, and why not."""
+    transaction.run(
+        _RETRIED, id=id_, new_reason=reason, new_kind=kind, new_detail=detail
+    )
+
+
+def resolved(transaction: Transaction, id_: int, at_us: int) -> None:
+    """Record that a retry understood the part; what it held is erased here.
+
+    It is a resource now, or it must not be kept.
+    """
+    transaction.run(_RESOLVED, id=id_, at=at_us, nothing=b"")
 
 
 def counts(snapshot: Snapshot) -> list[tuple[str, str, int]]:
     """Return (source, reason, measurements) of what waits."""
     return [(source, reason, int(n)) for source, reason, n in snapshot.all(_COUNTS)]
+
+
+def waiting(snapshot: Snapshot, source: str | None = None) -> int:
+    """Return how many parts wait, of a source or of all."""
+    if source is None:
+        found = snapshot.all(_ALL_PARTS)
+    else:
+        found = snapshot.all(_PARTS_OF, of=source)
+    count: int = found[0][0]
+    return count

@@ -12,7 +12,7 @@ def div(inner: str) -> str:
     [
         "72 per minute",
         "<p><b>72</b><br/>per&nbsp;minute &lt; 80 &#160;</p>",
-        '<table class="grid"><tr><td colspan="2" style="color: red">x</td></tr></table>',
+        '<table><tr><td colspan="2" style="color: red">x</td></tr></table>',
         '<a href="https://ehr.example/x">x</a><a name="y">y</a><a href="#y">y</a>',
         '<a href="StructureDefinition-x-definitions.html#Observation.code:y">x</a>',
         '<img src="data:image/png;base64,AAAA" alt="x"/>',

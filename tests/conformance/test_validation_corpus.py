@@ -13,7 +13,7 @@ from conformance import definitions
 from conformance.build_packages import resources
 from conformance.fhir_json import loads
 from conformance.fhirpath import compile_invariant
-from conformance.fhirpath_functions import Scope
+from conformance.fhirpath_nodes import Scope
 from conformance.issues import FHIRError, Issue, Severity
 from conformance.models import typed
 from conformance.validation import validate

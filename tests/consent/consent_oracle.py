@@ -74,10 +74,12 @@ class Oracle:
         if "unattested break-glass dropped" in self.faults and not request.btg_attested:
             purposes = [q for q in purposes if not self.is_btg(q)]
         grid = [
-            [self.pair(consents, request, resource, default, patient, q, a)
-             for a in request.actions]
+            [
+                self.pair(consents, request, resource, default, patient, q, a)
+                for a in request.actions
+            ]
             for q in purposes or [None]
-        ]  # fmt: skip
+        ]
         over_actions = any if "any action" in self.faults else all
         over_purposes = any if "any purpose" in self.faults else all
         return over_purposes(over_actions(row) for row in grid)
@@ -194,9 +196,10 @@ class Oracle:
 
     def is_a(self, q, p):
         return q == p or (
-            q[0] == p[0] == REASON and q[1] in PURPOSES.get(p[1], ())
+            q[0] == p[0] == REASON
+            and q[1] in PURPOSES.get(p[1], ())
             and "purpose tree ignored" not in self.faults
-        )  # fmt: skip
+        )
 
     @staticmethod
     def is_btg(q):
@@ -243,8 +246,13 @@ class Oracle:
         return level, sensitivities, labelled
 
     def interval(self, resource):
-        for name in ("effectiveDateTime", "effectivePeriod", "effectiveInstant",
-                     "effectiveTiming", "issued"):  # fmt: skip
+        for name in (
+            "effectiveDateTime",
+            "effectivePeriod",
+            "effectiveInstant",
+            "effectiveTiming",
+            "issued",
+        ):
             if name in resource:
                 value = resource[name]
                 if name == "effectiveTiming":
@@ -348,13 +356,15 @@ class Evaluation:
         self.faults = oracle.faults
 
     def eval(self, n, kind, inherited, up, outer):
-        rq = and3([
-            outer,
-            self.in_force(n),
-            self.element(n, "actor", self.actor, kind),
-            self.element(n, "purpose", self.purpose, kind),
-            self.element(n, "action", self.action, kind),
-        ])  # fmt: skip
+        rq = and3(
+            [
+                outer,
+                self.in_force(n),
+                self.element(n, "actor", self.actor, kind),
+                self.element(n, "purpose", self.purpose, kind),
+                self.element(n, "action", self.action, kind),
+            ]
+        )
         if rq is False:
             return "silent"
         own = {e: n[e] for e in DATA if e in n}
@@ -403,7 +413,10 @@ class Evaluation:
         if system and value and system == system.strip() and value == value.strip():
             names.add(f"{system}|{value}")
         is_person = local is None or local.split("/")[0] not in (
-            "Organization", "Group", "Device")  # fmt: skip
+            "Organization",
+            "Group",
+            "Device",
+        )
         lonely = is_person and not self.request.individual_known and kind == "deny"
         if lonely and "persons skipped" in self.faults:
             return False
@@ -511,8 +524,9 @@ class Evaluation:
             "code" in self.resource or self.resource["resourceType"] == "Observation"
         )
         if kind == "deny":
-            anywhere = set(everywhere(
-                {k: v for k, v in self.resource.items() if k != "meta"}))  # fmt: skip
+            anywhere = set(
+                everywhere({k: v for k, v in self.resource.items() if k != "meta"})
+            )
             if "deny reads principal code" in self.faults:
                 anywhere, parts = principal, []
             if listed & anywhere:

@@ -4,7 +4,7 @@ A quarter of the consents is wild: malformed, foreign, display-only, three level
 deep; the rest leans to permits, so that both answers are common.
 """
 
-# ruff: noqa: C901, E501, S311 - tables of shapes; chance, not secrets
+# ruff: noqa: C901, S311 - tables of shapes; chance, not secrets
 
 import random
 from dataclasses import dataclass, replace
@@ -21,14 +21,40 @@ LOINC = "http://loinc.org"
 SCOPE = {"coding": [{"system": T + "consentscope", "code": "patient-privacy"}]}
 
 CODES = ("8867-4", "55423-8", "44261-6", "85353-1")
-SENSITIVE = ("MH", "PSY", "ETHUD", "ETH", "SUD", "BH", "HIV", "_InformationSensitivityPolicy")  # fmt: skip
+SENSITIVE = (
+    "MH",
+    "PSY",
+    "ETHUD",
+    "ETH",
+    "SUD",
+    "BH",
+    "HIV",
+    "_InformationSensitivityPolicy",
+)
 PURPOSES = ("TREAT", "ETREAT", "BTG", "HRESCH", "BIORCH", "HPAYMT", "PurposeOfUse")
 ACTIONS = ("collect", "access", "use", "disclose")
-ACTORS = ("Practitioner/dr", "Practitioner/y", "Organization/clinic", "Group/g",
-          "Organization/other", "CareTeam/t", "Device/app")  # fmt: skip
-TIMES = ("0001-01-01", "2019", "2022-05", "2022-05-31", "2022-05-31T23:59:59.999999Z",
-         "2022-06-01T00:00:00Z", "2022-06-01", "2026-03-10T08:00:00+02:00",
-         "2026-03-10", "2026-03-29T02:30:00+01:00", "9999-12-31")  # fmt: skip
+ACTORS = (
+    "Practitioner/dr",
+    "Practitioner/y",
+    "Organization/clinic",
+    "Group/g",
+    "Organization/other",
+    "CareTeam/t",
+    "Device/app",
+)
+TIMES = (
+    "0001-01-01",
+    "2019",
+    "2022-05",
+    "2022-05-31",
+    "2022-05-31T23:59:59.999999Z",
+    "2022-06-01T00:00:00Z",
+    "2022-06-01",
+    "2026-03-10T08:00:00+02:00",
+    "2026-03-10",
+    "2026-03-29T02:30:00+01:00",
+    "9999-12-31",
+)
 DEVICES = ("Device/ring", "Device/hub", "DeviceMetric/m", "Device/watch")
 ENCOUNTERS = ("Encounter/e1", "Encounter/e2")
 NPI = {"system": "http://hl7.org/fhir/sid/us-npi", "value": "123"}
@@ -121,8 +147,12 @@ def resource(rng, number):
     if meta:
         found["meta"] = meta
     if rng.random() < 0.93:
-        found["subject"] = {"reference": rng.choice(
-            ("Patient/p1",) * 8 + (BASE + "/Patient/p1", "Patient/p2", "Device/ring"))}  # fmt: skip
+        found["subject"] = {
+            "reference": rng.choice(
+                ("Patient/p1",) * 8
+                + (BASE + "/Patient/p1", "Patient/p2", "Device/ring")
+            )
+        }
     if type_ in ("Observation", "Condition"):
         about(rng, found)
     return found
@@ -133,17 +163,24 @@ def about(rng, found):
         found["code"] = concept(rng)
     if rng.random() < 0.3:
         found["component"] = [
-            {"code": concept(rng), **({"valueCodeableConcept": concept(rng)}
-                                      if rng.random() < 0.3 else {})}
+            {
+                "code": concept(rng),
+                **(
+                    {"valueCodeableConcept": concept(rng)} if rng.random() < 0.3 else {}
+                ),
+            }
             for _ in range(rng.randint(1, 3))
-        ]  # fmt: skip
+        ]
     if rng.random() < 0.2:
         found["category"] = [concept(rng)]
     if rng.random() < 0.2:
         found["interpretation"] = [concept(rng)]
     if rng.random() < 0.3:
         found["valueQuantity"] = {
-            "value": 1, "system": "http://unitsofmeasure.org", "code": "8867-4"}  # fmt: skip
+            "value": 1,
+            "system": "http://unitsofmeasure.org",
+            "code": "8867-4",
+        }
     if rng.random() < 0.5:
         found["device"] = {"reference": rng.choice(DEVICES)}
     if rng.random() < 0.3:
@@ -154,9 +191,19 @@ def about(rng, found):
         found["focus"] = [{"reference": rng.choice((*DEVICES, "Observation/r0"))}]
     if rng.random() < 0.2:
         found["extension"] = [
-            {"url": "http://x", "valueReference": {"reference": rng.choice(
-                (*ENCOUNTERS, "Observation/r1/_history/2", "https://else/Device/ring"))}}
-        ]  # fmt: skip
+            {
+                "url": "http://x",
+                "valueReference": {
+                    "reference": rng.choice(
+                        (
+                            *ENCOUNTERS,
+                            "Observation/r1/_history/2",
+                            "https://else/Device/ring",
+                        )
+                    )
+                },
+            }
+        ]
     dated(rng, found)
 
 
@@ -216,9 +263,14 @@ def consent(rng, number, elements):
     if rng.random() < 0.1:
         del found["provision"]["type"]
     if rng.random() < 0.1:
-        found["policyRule"] = {"coding": [
-            {"system": rng.choice((T + "v3-ActCode", "http://local")),
-             "code": rng.choice(("OPTIN", "OPTOUT", "else"))}]}  # fmt: skip
+        found["policyRule"] = {
+            "coding": [
+                {
+                    "system": rng.choice((T + "v3-ActCode", "http://local")),
+                    "code": rng.choice(("OPTIN", "OPTOUT", "else")),
+                }
+            ]
+        }
     if wild:
         mangle(rng, found)
     return found
@@ -269,11 +321,19 @@ def actor(rng, wild):
     if shape < 0.1:
         return {"reference": {"identifier": NPI}}
     if wild and shape < 0.35:
-        return {"reference": rng.choice((
-            {"display": "my ex"}, {"reference": "#c"}, {"reference": "Practitioner/dr "},
-            {"reference": "https://else/Practitioner/dr"}, {"identifier": {"value": "1"}},
-            {"reference": BASE + "/Practitioner/dr"},
-            {"identifier": {"system": NPI["system"], "value": " 123"}}))}  # fmt: skip
+        return {
+            "reference": rng.choice(
+                (
+                    {"display": "my ex"},
+                    {"reference": "#c"},
+                    {"reference": "Practitioner/dr "},
+                    {"reference": "https://else/Practitioner/dr"},
+                    {"identifier": {"value": "1"}},
+                    {"reference": BASE + "/Practitioner/dr"},
+                    {"identifier": {"system": NPI["system"], "value": " 123"}},
+                )
+            )
+        }
     return {"reference": {"reference": rng.choice(ACTORS)}}
 
 
@@ -282,7 +342,9 @@ def purpose(rng, wild):
     if shape < 0.1:
         return {"system": "http://local", "code": rng.choice(("TREAT", "other"))}
     if wild and shape < 0.25:
-        return rng.choice(({"code": "TREAT"}, {"system": T + "v3-ActReason", "code": "treat"}))  # fmt: skip
+        return rng.choice(
+            ({"code": "TREAT"}, {"system": T + "v3-ActReason", "code": "treat"})
+        )
     return {"system": T + "v3-ActReason", "code": rng.choice(PURPOSES)}
 
 
@@ -303,18 +365,29 @@ def label(rng, wild):
 
 
 def class_(rng, wild):
-    return rng.choice((
-        {"system": "http://hl7.org/fhir/resource-types", "code": "Observation"},
-        {"system": "http://hl7.org/fhir/resource-types", "code": "Device"},
-        {"system": "urn:ietf:rfc:3986", "code": "http://p/one"},
-        {"system": "http://local", "code": "x"} if wild else
-        {"system": "urn:ietf:rfc:3986", "code": "http://p/two"}))  # fmt: skip
+    return rng.choice(
+        (
+            {"system": "http://hl7.org/fhir/resource-types", "code": "Observation"},
+            {"system": "http://hl7.org/fhir/resource-types", "code": "Device"},
+            {"system": "urn:ietf:rfc:3986", "code": "http://p/one"},
+            {"system": "http://local", "code": "x"}
+            if wild
+            else {"system": "urn:ietf:rfc:3986", "code": "http://p/two"},
+        )
+    )
 
 
 def datum(rng, wild):
     meaning = rng.choice(("instance", "related", "dependents", "authoredby"))
-    targets = (*DEVICES, *ENCOUNTERS, "Observation/r0", "Observation/r1/_history/3",
-               "Practitioner/dr", "Patient/p1", BASE + "/Device/ring")  # fmt: skip
+    targets = (
+        *DEVICES,
+        *ENCOUNTERS,
+        "Observation/r0",
+        "Observation/r1/_history/3",
+        "Practitioner/dr",
+        "Patient/p1",
+        BASE + "/Device/ring",
+    )
     reference = {"reference": rng.choice(targets)}
     if wild and rng.random() < 0.2:
         meaning = rng.choice((meaning, "else"))

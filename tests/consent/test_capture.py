@@ -70,43 +70,104 @@ def test_what_is_enforced_is_accepted_at_the_root_and_one_level_below():
 
 
 REFUSED = [
-    (permit(securityLabel=[{"system": T + "v3-Confidentiality", "code": "N"}]),
-     "Consent.provision.securityLabel"),
-    (permit(data=[{"meaning": "instance", "reference": {"reference": "Device/x"}}]),
-     "Consent.provision.data"),
-    (permit(provision=[{"type": "deny", "provision": [{"type": "permit"}]}]),
-     "Consent.provision.provision[0].provision[0]"),
+    (
+        permit(securityLabel=[{"system": T + "v3-Confidentiality", "code": "N"}]),
+        "Consent.provision.securityLabel",
+    ),
+    (
+        permit(data=[{"meaning": "instance", "reference": {"reference": "Device/x"}}]),
+        "Consent.provision.data",
+    ),
+    (
+        permit(provision=[{"type": "deny", "provision": [{"type": "permit"}]}]),
+        "Consent.provision.provision[0].provision[0]",
+    ),
     (permit(actor=[{"reference": {"display": "my ex"}}]), "Consent.provision.actor[0]"),
-    (permit(actor=[{"reference": {"reference": "Practitioner/dr "}}]), "Consent.provision.actor[0]"),
+    (
+        permit(actor=[{"reference": {"reference": "Practitioner/dr "}}]),
+        "Consent.provision.actor[0]",
+    ),
     (permit(actor=[{"reference": {"reference": "#me"}}]), "Consent.provision.actor[0]"),
     (permit(actor=[{}]), "Consent.provision.actor[0]"),
-    ({"type": "deny", "actor": [{"reference": {
-        "reference": "https://else/Practitioner/y",
-        "identifier": {"system": "http://npi", "value": "1"}}}]}, "Consent.provision.actor[0]"),
-    ({"type": "deny", "actor": [{"reference": {"identifier": {"value": "1"}}}]},
-     "Consent.provision.actor[0]"),
-    ({"type": "deny", "actor": [{"reference": {"identifier": {"system": "s", "value": " 1"}}}]},
-     "Consent.provision.actor[0]"),
-    (permit(purpose=[{"system": T + "v3-ActReason", "code": "treat"}]), "Consent.provision.purpose[0]"),
-    (permit(purpose=[{"system": "http://local", "code": "TREAT"}]), "Consent.provision.purpose[0]"),
+    (
+        {
+            "type": "deny",
+            "actor": [
+                {
+                    "reference": {
+                        "reference": "https://else/Practitioner/y",
+                        "identifier": {"system": "http://npi", "value": "1"},
+                    }
+                }
+            ],
+        },
+        "Consent.provision.actor[0]",
+    ),
+    (
+        {"type": "deny", "actor": [{"reference": {"identifier": {"value": "1"}}}]},
+        "Consent.provision.actor[0]",
+    ),
+    (
+        {
+            "type": "deny",
+            "actor": [{"reference": {"identifier": {"system": "s", "value": " 1"}}}],
+        },
+        "Consent.provision.actor[0]",
+    ),
+    (
+        permit(purpose=[{"system": T + "v3-ActReason", "code": "treat"}]),
+        "Consent.provision.purpose[0]",
+    ),
+    (
+        permit(purpose=[{"system": "http://local", "code": "TREAT"}]),
+        "Consent.provision.purpose[0]",
+    ),
     (permit(purpose=[{"code": "TREAT"}]), "Consent.provision.purpose[0]"),
-    (permit(action=[{"coding": [{"system": T + "consentaction", "code": "read"}]}]),
-     "Consent.provision.action[0]"),
+    (
+        permit(action=[{"coding": [{"system": T + "consentaction", "code": "read"}]}]),
+        "Consent.provision.action[0]",
+    ),
     (permit(action=[{"text": "all"}]), "Consent.provision.action[0]"),
-    (permit(action=[{"coding": [{"system": T + "consentaction", "code": "use"},
-                                {"system": "http://local", "code": "x"}]}]),
-     "Consent.provision.action[0]"),
-    ({"class": [{"system": "http://local", "code": "x"}], "type": "deny"},
-     "Consent.provision.class[0]"),
-    ({"class": [{"system": "http://hl7.org/fhir/resource-types", "code": "Observaton"}],
-      "type": "deny"}, "Consent.provision.class[0]"),
-    ({"class": [{"system": "http://hl7.org/fhir/resource-types"}], "type": "deny"},
-     "Consent.provision.class[0]"),
-    (permit(code=[{"coding": [{"system": "http://loinc.org/", "code": "8867-4"}]}]),
-     "Consent.provision.code[0]"),
+    (
+        permit(
+            action=[
+                {
+                    "coding": [
+                        {"system": T + "consentaction", "code": "use"},
+                        {"system": "http://local", "code": "x"},
+                    ]
+                }
+            ]
+        ),
+        "Consent.provision.action[0]",
+    ),
+    (
+        {"class": [{"system": "http://local", "code": "x"}], "type": "deny"},
+        "Consent.provision.class[0]",
+    ),
+    (
+        {
+            "class": [
+                {"system": "http://hl7.org/fhir/resource-types", "code": "Observaton"}
+            ],
+            "type": "deny",
+        },
+        "Consent.provision.class[0]",
+    ),
+    (
+        {"class": [{"system": "http://hl7.org/fhir/resource-types"}], "type": "deny"},
+        "Consent.provision.class[0]",
+    ),
+    (
+        permit(code=[{"coding": [{"system": "http://loinc.org/", "code": "8867-4"}]}]),
+        "Consent.provision.code[0]",
+    ),
     (permit(code=[{"text": "pulse"}]), "Consent.provision.code[0]"),
-    (permit(code=[{"coding": [{"system": "http://loinc.org"}]}]), "Consent.provision.code[0]"),
-]  # fmt: skip
+    (
+        permit(code=[{"coding": [{"system": "http://loinc.org"}]}]),
+        "Consent.provision.code[0]",
+    ),
+]
 
 
 @pytest.mark.parametrize(("provision", "expression"), REFUSED)

@@ -11,8 +11,14 @@ from consent.codes import (
 
 def test_the_purpose_tree_is_that_of_r4():
     assert PURPOSES["TREAT"] == {
-        "TREAT", "CLINTRL", "COC", "ETREAT", "POPHLTH", "BTG", "ERTREAT"
-    }  # fmt: skip
+        "TREAT",
+        "CLINTRL",
+        "COC",
+        "ETREAT",
+        "POPHLTH",
+        "BTG",
+        "ERTREAT",
+    }
     assert PURPOSES["HRESCH"] >= {"BIORCH", "CLINTRCH", "PRECLINTRCH"}
     assert PURPOSES["PATRQT"] == {"PATRQT", "FAMRQT", "PWATRNY", "SUPNWK"}
     assert PURPOSES["BTG"] == {"BTG"}

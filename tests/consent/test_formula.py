@@ -165,5 +165,5 @@ def test_negation_of_a_time_is_the_opposite_time():
     assert negation(EndGE(5)) == EndLE(4)
     assert negation(EndLE(5)) == EndGE(6)
     assert negation(negation(ONE)) is ONE
-    assert negation(True) is False
+    assert negation(conjunction(())) is False
     assert negation(And((ONE, TWO))) == Not(And((ONE, TWO)))

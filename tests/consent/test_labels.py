@@ -161,15 +161,20 @@ def test_stated_labels_know_the_valueset_urls_and_the_highest_level():
                 level("N"),
                 {"system": f"{value_set}v3-Confidentiality", "code": "R"},
                 level("L"),
-                {"system": f"{value_set}v3-InformationSensitivityPolicy", "code": "HIV"},
+                {
+                    "system": f"{value_set}v3-InformationSensitivityPolicy",
+                    "code": "HIV",
+                },
                 sensitivity("OPTIN"),
-                {"system": "http://terminology.hl7.org/CodeSystem/v3-ActReason",
-                 "code": "HTEST"},
+                {
+                    "system": "http://terminology.hl7.org/CodeSystem/v3-ActReason",
+                    "code": "HTEST",
+                },
                 {"code": "V"},
                 "broken",
             ]
         )
-    )  # fmt: skip
+    )
 
     assert found == labels_of(LEVELS["R"], {"HIV"}, is_labelled=True)
 

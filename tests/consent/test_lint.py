@@ -49,60 +49,122 @@ SOUND = [
     consent(dateTime="2026"),
     consent(nested(3)),
     consent({"type": "permit", "provision": [{"type": "deny"}] * (MAX_PROVISIONS - 1)}),
-    consent({"type": "permit", "period": {"start": "2026"}, "dataPeriod": {"end": "2026"}}),
+    consent(
+        {"type": "permit", "period": {"start": "2026"}, "dataPeriod": {"end": "2026"}}
+    ),
     consent({"type": "permit", "_type": {"id": "x"}, "id": "p", "extension": []}),
     consent({"type": "permit", "actor": [HERE], "data": [HERE, {"meaning": "x"}]}),
     consent({"type": "deny", "actor": [ELSEWHERE, {}], "data": [ELSEWHERE]}),
     {key: value for key, value in consent().items() if key != "provision"},
-]  # fmt: skip
+]
 
 FAULTY = [
-    (consent({"type": "permit", "provision": [{"purpose": [{}]}]}),
-     "Consent.provision.provision[0].type"),
+    (
+        consent({"type": "permit", "provision": [{"purpose": [{}]}]}),
+        "Consent.provision.provision[0].type",
+    ),
     (consent({"type": "PERMIT"}), "Consent.provision.type"),
     (consent({"type": None}), "Consent.provision.type"),
     (consent({"type": ["permit"]}), "Consent.provision.type"),
     (consent({"type": "permit"}, policyRule=rule("OPTOUT")), "Consent.policyRule"),
-    (consent({"type": "permit"}, policyRule=rule("OPTOUTE", "http://x")), "Consent.policyRule"),
+    (
+        consent({"type": "permit"}, policyRule=rule("OPTOUTE", "http://x")),
+        "Consent.policyRule",
+    ),
     (consent({"type": "deny"}, policyRule=rule("OPTIN")), "Consent.policyRule"),
-    (consent({}, policyRule={"coding": [{"code": "OPTINR"}, {"code": "OPTOUT"}]}),
-     "Consent.policyRule"),
-    (consent({"type": "permit", "period": {"start": "2030", "end": "2020"}}),
-     "Consent.provision.period"),
-    (consent({"type": "permit", "period": {"start": "soon"}}), "Consent.provision.period"),
+    (
+        consent({}, policyRule={"coding": [{"code": "OPTINR"}, {"code": "OPTOUT"}]}),
+        "Consent.policyRule",
+    ),
+    (
+        consent({"type": "permit", "period": {"start": "2030", "end": "2020"}}),
+        "Consent.provision.period",
+    ),
+    (
+        consent({"type": "permit", "period": {"start": "soon"}}),
+        "Consent.provision.period",
+    ),
     (consent({"type": "permit", "period": {}}), "Consent.provision.period"),
     (consent({"type": "permit", "dataPeriod": "2026"}), "Consent.provision.dataPeriod"),
-    *((consent({"type": "permit", name: {"coding": []}}), f"Consent.provision.{name}")
-      for name in ("actor", "action", "securityLabel", "purpose", "class", "code",
-                   "data", "provision")),
+    *(
+        (consent({"type": "permit", name: {"coding": []}}), f"Consent.provision.{name}")
+        for name in (
+            "actor",
+            "action",
+            "securityLabel",
+            "purpose",
+            "class",
+            "code",
+            "data",
+            "provision",
+        )
+    ),
+    (
+        consent({"type": "permit", "provision": ["deny"]}),
+        "Consent.provision.provision",
+    ),
     (consent({"type": "permit", "actor": []}), "Consent.provision.actor"),
     (consent({"type": "permit", "actor": None}), "Consent.provision.actor"),
     (consent({"type": "permit", "code": [None]}), "Consent.provision.code"),
     (consent([{"type": "permit"}]), "Consent.provision"),
     (consent(scope=None), "Consent.scope"),
     (consent(scope={"coding": [{"code": "patient-privacy"}]}), "Consent.scope"),
-    (consent(scope={"coding": [{"system": T + "consentscope", "code": "else"}]}), "Consent.scope"),
-    (consent(scope={"coding": [{"system": T + "consentscope", "code": code}
-                               for code in ("research", "patient-privacy")]}), "Consent.scope"),
+    (
+        consent(scope={"coding": [{"system": T + "consentscope", "code": "else"}]}),
+        "Consent.scope",
+    ),
+    (
+        consent(
+            scope={
+                "coding": [
+                    {"system": T + "consentscope", "code": code}
+                    for code in ("research", "patient-privacy")
+                ]
+            }
+        ),
+        "Consent.scope",
+    ),
     (consent(modifierExtension=[{"url": "x"}]), "Consent"),
-    (consent({"type": "permit", "provision": [
-        {"type": "deny", "period": {"end": "2000"}, "actor": [{"modifierExtension": []}]}]}),
-     "Consent"),
+    (
+        consent(
+            {
+                "type": "permit",
+                "provision": [
+                    {
+                        "type": "deny",
+                        "period": {"end": "2000"},
+                        "actor": [{"modifierExtension": []}],
+                    }
+                ],
+            }
+        ),
+        "Consent",
+    ),
     (consent(implicitRules="http://x"), "Consent"),
     (consent(nested(4)), "Consent.provision"),
-    (consent({"type": "permit", "provision": [{"type": "deny"}] * MAX_PROVISIONS}),
-     "Consent.provision"),
-    (consent({"type": "permit", "actor": [HERE, ELSEWHERE]}),
-     "Consent.provision.actor[1].reference"),
-    (consent({"type": "permit", "data": [{"meaning": "instance", **ELSEWHERE}]}),
-     "Consent.provision.data[0].reference"),
+    (
+        consent({"type": "permit", "provision": [{"type": "deny"}] * MAX_PROVISIONS}),
+        "Consent.provision",
+    ),
+    (
+        consent({"type": "permit", "actor": [HERE, ELSEWHERE]}),
+        "Consent.provision.actor[1].reference",
+    ),
+    (
+        consent({"type": "permit", "data": [{"meaning": "instance", **ELSEWHERE}]}),
+        "Consent.provision.data[0].reference",
+    ),
     (consent({"actor": [ELSEWHERE]}), "Consent.provision.actor[0].reference"),
-    (consent({"type": "deny", "provision": [{"type": "permit", "actor": [ELSEWHERE]}]}),
-     "Consent.provision.provision[0].actor[0].reference"),
+    (
+        consent(
+            {"type": "deny", "provision": [{"type": "permit", "actor": [ELSEWHERE]}]}
+        ),
+        "Consent.provision.provision[0].actor[0].reference",
+    ),
     (consent({"type": "permit", "verification": []}), "Consent.provision"),
     (consent(dateTime="soon"), "Consent.dateTime"),
     (consent(dateTime=None), "Consent.dateTime"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("sound", SOUND)
@@ -199,12 +261,17 @@ def test_officers_are_told_of_a_consent_without_patient_and_of_unknown_labels():
     ("elements", "scope"),
     [
         ({}, Scope.PRIVACY),
-        ({"scope": {"coding": [{"system": T + "consentscope", "code": "research"}]}},
-         Scope.RESEARCH),
-        ({"scope": {"coding": [{"system": T + "consentscope", "code": "adr"}]}}, Scope.OTHER),
+        (
+            {"scope": {"coding": [{"system": T + "consentscope", "code": "research"}]}},
+            Scope.RESEARCH,
+        ),
+        (
+            {"scope": {"coding": [{"system": T + "consentscope", "code": "adr"}]}},
+            Scope.OTHER,
+        ),
         ({"scope": {"text": "privacy"}}, Scope.UNKNOWN),
     ],
-)  # fmt: skip
+)
 def test_the_scope_is_read(elements, scope):
     assert read(consent(**elements), deployment=DEPLOYMENT).scope is scope
 

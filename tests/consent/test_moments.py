@@ -49,12 +49,29 @@ def test_a_partial_value_covers_all_of_it_and_an_instant_itself(text, first, las
 @pytest.mark.parametrize(
     "value",
     [
-        "2026-02-30", "2026-13", "0000", "26", "2026-3-1", "2026-03-10T08:00:00",
-        "2026-03-10T08:00Z", "2026-03-10T24:00:00Z", "2026-03-10 08:00:00Z",
-        "20260310T080000Z", "2026-03-10T08:00:00+15:00", "2026-02-30T08:00:00Z",
-        "٢٠٢٦", "2026\n", " 2026", "", "soon", 2026, None, ["2026"], {},
+        "2026-02-30",
+        "2026-13",
+        "0000",
+        "26",
+        "2026-3-1",
+        "2026-03-10T08:00:00",
+        "2026-03-10T08:00Z",
+        "2026-03-10T24:00:00Z",
+        "2026-03-10 08:00:00Z",
+        "20260310T080000Z",
+        "2026-03-10T08:00:00+15:00",
+        "2026-02-30T08:00:00Z",
+        "٢٠٢٦",
+        "2026\n",
+        " 2026",
+        "",
+        "soon",
+        2026,
+        None,
+        ["2026"],
+        {},
     ],
-)  # fmt: skip
+)
 def test_what_is_no_fhir_time_has_no_bounds(value):
     assert bounds(value, UTC) is None
 
@@ -62,15 +79,40 @@ def test_what_is_no_fhir_time_has_no_bounds(value):
 @pytest.mark.parametrize(
     ("zone", "day", "first", "last"),
     [
-        (NEW_YORK, "2026-03-08", "2026-03-08T00:00:00-05:00", "2026-03-08T23:59:59.999999-04:00"),
-        (NEW_YORK, "2026-11-01", "2026-11-01T00:00:00-04:00", "2026-11-01T23:59:59.999999-05:00"),
+        (
+            NEW_YORK,
+            "2026-03-08",
+            "2026-03-08T00:00:00-05:00",
+            "2026-03-08T23:59:59.999999-04:00",
+        ),
+        (
+            NEW_YORK,
+            "2026-11-01",
+            "2026-11-01T00:00:00-04:00",
+            "2026-11-01T23:59:59.999999-05:00",
+        ),
         # At midnight clocks go to 01:00: the day starts with the change.
-        (SAO_PAULO, "2018-11-04", "2018-11-04T03:00:00Z", "2018-11-05T01:59:59.999999Z"),
+        (
+            SAO_PAULO,
+            "2018-11-04",
+            "2018-11-04T03:00:00Z",
+            "2018-11-05T01:59:59.999999Z",
+        ),
         # At midnight clocks go back to 23:00: the day before lasts an hour longer.
-        (SAO_PAULO, "2018-02-17", "2018-02-17T02:00:00Z", "2018-02-18T02:59:59.999999Z"),
-        (NEW_YORK, "9999-12-31", "9999-12-31T00:00:00-05:00", "9999-12-31T23:59:59.999999-05:00"),
+        (
+            SAO_PAULO,
+            "2018-02-17",
+            "2018-02-17T02:00:00Z",
+            "2018-02-18T02:59:59.999999Z",
+        ),
+        (
+            NEW_YORK,
+            "9999-12-31",
+            "9999-12-31T00:00:00-05:00",
+            "9999-12-31T23:59:59.999999-05:00",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_day_is_a_day_of_the_deployments_zone(zone, day, first, last):
     epoch = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -91,7 +133,9 @@ def test_a_day_that_a_zone_left_out_does_not_end_before_it_starts():
 def test_a_period_is_inclusive_at_both_ends():
     found = period({"start": "2026", "end": "2026-06"}, UTC)
 
-    assert found == Interval(us("2026-01-01T00:00:00Z"), us("2026-06-30T23:59:59.999999Z"))  # fmt: skip
+    assert found == Interval(
+        us("2026-01-01T00:00:00Z"), us("2026-06-30T23:59:59.999999Z")
+    )
     assert found.contains(found.start)
     assert found.contains(found.end)
     assert not found.contains(found.start - 1)
@@ -114,10 +158,17 @@ def test_a_missing_bound_is_open():
 @pytest.mark.parametrize(
     "value",
     [
-        {}, [], None, "2026", {"id": "x"}, {"start": "soon"}, {"end": None},
-        {"start": "2030", "end": "2020"}, {"start": "2026", "end": "soon"},
+        {},
+        [],
+        None,
+        "2026",
+        {"id": "x"},
+        {"start": "soon"},
+        {"end": None},
+        {"start": "2030", "end": "2020"},
+        {"start": "2026", "end": "soon"},
     ],
-)  # fmt: skip
+)
 def test_a_period_that_is_empty_broken_or_inverted_is_none(value):
     assert period(value, UTC) is None
 

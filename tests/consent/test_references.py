@@ -65,7 +65,13 @@ def test_a_reference_element_points_where_its_text_does():
         ({"subject": {"reference": f"{BASES[0]}/Patient/p1"}}, "Patient/p1"),
         ({"patient": {"reference": "Patient/p1"}}, "Patient/p1"),
         ({"subject": {"reference": "Device/ring"}}, None),
-        ({"subject": {"reference": "Group/g"}, "patient": {"reference": "Patient/p1"}}, None),
+        (
+            {
+                "subject": {"reference": "Group/g"},
+                "patient": {"reference": "Patient/p1"},
+            },
+            None,
+        ),
         ({"subject": {"identifier": {"value": "1"}}}, None),
         ({"subject": {"reference": "https://else/Patient/p1"}}, None),
         ({"focus": [{"reference": "Patient/p1"}]}, None),
@@ -74,7 +80,7 @@ def test_a_reference_element_points_where_its_text_does():
         ({"resourceType": "Patient", "id": "p1"}, "Patient/p1"),
         ({"resourceType": "Patient"}, None),
     ],
-)  # fmt: skip
+)
 def test_a_resource_belongs_to_its_subject_if_that_is_a_patient(resource, expected):
     assert attribution({"resourceType": "Observation", **resource}, BASES) == expected
 

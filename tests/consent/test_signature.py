@@ -25,10 +25,13 @@ PULSE = {
     "subject": {"reference": "Patient/p1"},
     "effectiveDateTime": "2026-03-10T08:00:00Z",
     "valueQuantity": {
-        "value": 72, "unit": "/min", "system": "http://unitsofmeasure.org", "code": "/min",
+        "value": 72,
+        "unit": "/min",
+        "system": "http://unitsofmeasure.org",
+        "code": "/min",
     },
     "device": {"reference": "Device/ring"},
-}  # fmt: skip
+}
 
 
 def described(resource, labels=NORMAL, agents=()):
@@ -56,14 +59,21 @@ def test_a_heart_rate_is_described_by_its_facets_and_its_time():
 
 
 def test_every_other_reference_is_a_mention_wherever_it_stands():
-    found = described({
-        **PULSE,
-        "encounter": {"reference": "https://fhir.example.org/r4/Encounter/e1"},
-        "focus": [{"reference": "Device/ring"}, {"reference": "Device/watch/_history/2"}],
-        "contained": [{"resourceType": "List", "subject": {"reference": "Patient/p2"}}],
-        "extension": [{"url": "x", "valueReference": {"reference": "#c"}}],
-        "performer": [{"reference": "Practitioner/dr"}],
-    })  # fmt: skip
+    found = described(
+        {
+            **PULSE,
+            "encounter": {"reference": "https://fhir.example.org/r4/Encounter/e1"},
+            "focus": [
+                {"reference": "Device/ring"},
+                {"reference": "Device/watch/_history/2"},
+            ],
+            "contained": [
+                {"resourceType": "List", "subject": {"reference": "Patient/p2"}}
+            ],
+            "extension": [{"url": "x", "valueReference": {"reference": "#c"}}],
+            "performer": [{"reference": "Practitioner/dr"}],
+        }
+    )
 
     assert found.mentions == {"Encounter/e1", "Device/watch", "Patient/p2", "List/l"}
     assert found.facets.origin.has_mentions
@@ -74,13 +84,20 @@ def test_every_other_coding_outside_meta_goes_to_the_index():
     component = {"system": "http://loinc.org", "code": "8480-6"}
     answer = {"system": "http://snomed.info/sct", "code": "1"}
 
-    found = described({
-        **PULSE,
-        "component": [{"code": {"coding": [component]}},
-                      {"code": {"coding": [component]}, "valueCoding": answer},
-                      {"code": {"text": "in words"}}, "no component"],
-        "interpretation": [{"coding": [{"system": "http://cat", "code": "vital-signs"}]}],
-    })  # fmt: skip
+    found = described(
+        {
+            **PULSE,
+            "component": [
+                {"code": {"coding": [component]}},
+                {"code": {"coding": [component]}, "valueCoding": answer},
+                {"code": {"text": "in words"}},
+                "no component",
+            ],
+            "interpretation": [
+                {"coding": [{"system": "http://cat", "code": "vital-signs"}]}
+            ],
+        }
+    )
 
     assert found.codings == {("http://snomed.info/sct", "1")}
     assert found.facets.codes.has_others
@@ -172,9 +189,17 @@ def test_equal_facets_are_one_object_and_one_digest():
     [
         {"resourceType": "Condition"},
         {"meta": {}},
-        {"meta": {"profile": PULSE["meta"]["profile"],
-                  "security": [{"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode",
-                                "code": "42CFRPart2"}]}},
+        {
+            "meta": {
+                "profile": PULSE["meta"]["profile"],
+                "security": [
+                    {
+                        "system": "http://terminology.hl7.org/CodeSystem/v3-ActCode",
+                        "code": "42CFRPart2",
+                    }
+                ],
+            }
+        },
         {"code": {"coding": [{"system": "http://loinc.org", "code": "1"}]}},
         {"code": {"text": "x"}},
         {"component": [{"code": {"text": "x"}}]},
@@ -182,10 +207,13 @@ def test_equal_facets_are_one_object_and_one_digest():
         {"valueCodeableConcept": {"coding": [{"system": "s", "code": "c"}]}},
         {"device": {"reference": "Device/watch"}},
         {"performer": [{"reference": "Practitioner/dr"}]},
-        {"encounter": {"reference": "Encounter/e1"}, "meta": {**PULSE["meta"], "extension": []}},
+        {
+            "encounter": {"reference": "Encounter/e1"},
+            "meta": {**PULSE["meta"], "extension": []},
+        },
         {"effectiveDateTime": "soon"},
     ],
-)  # fmt: skip
+)
 def test_each_facet_makes_another_signature(change):
     base = {**PULSE, "meta": {"profile": PULSE["meta"]["profile"]}}
     facets = described({**base, **change}).facets
@@ -206,19 +234,27 @@ def test_labels_and_agents_are_facets():
 
 def test_the_order_of_a_resource_changes_no_signature():
     other = dict(reversed(PULSE.items()))
-    other["code"] = {"coding": [
-        {"code": "8867-4", "system": "http://loinc.org", "display": "Heart rate"}]}  # fmt: skip
+    other["code"] = {
+        "coding": [
+            {"code": "8867-4", "system": "http://loinc.org", "display": "Heart rate"}
+        ]
+    }
 
-    assert facets_of(other, labels=NORMAL, deployment=DEPLOYMENT) is described(PULSE).facets  # fmt: skip
+    assert (
+        facets_of(other, labels=NORMAL, deployment=DEPLOYMENT)
+        is described(PULSE).facets
+    )
 
 
 def test_the_walk_tolerates_any_shape():
-    found = walk({
-        "meta": "none",
-        "code": ["x", {"system": 1, "code": "c"}, {"system": "s", "code": 2}],
-        "reference": 5,
-        "deep": [[{"reference": "A/b"}], {"reference": ["no"]}, None, True],
-    })  # fmt: skip
+    found = walk(
+        {
+            "meta": "none",
+            "code": ["x", {"system": 1, "code": "c"}, {"system": "s", "code": 2}],
+            "reference": 5,
+            "deep": [[{"reference": "A/b"}], {"reference": ["no"]}, None, True],
+        }
+    )
 
     assert found == (["A/b"], [])
     assert described({"meta": {"profile": "p", "security": "s"}}).patient is None

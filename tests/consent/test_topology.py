@@ -14,8 +14,10 @@ def test_what_belongs_to_a_device_belongs_to_its_family_and_not_the_reverse():
     )
 
     assert topology.family("Device/hub") == {
-        "Device/hub", "Device/ring", "DeviceMetric/m"
-    }  # fmt: skip
+        "Device/hub",
+        "Device/ring",
+        "DeviceMetric/m",
+    }
     assert topology.family("DeviceMetric/m") == {"DeviceMetric/m"}
 
 
@@ -32,5 +34,7 @@ def test_the_same_unit_registered_again_is_the_same_device():
     )
 
     assert topology.family("Device/old") == {
-        "Device/old", "Device/new", "DeviceMetric/m"
-    }  # fmt: skip
+        "Device/old",
+        "Device/new",
+        "DeviceMetric/m",
+    }

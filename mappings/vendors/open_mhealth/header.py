@@ -3,7 +3,7 @@
 https://w3id.org/ieee/ieee-1752-schema/header.json
 """
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
 from mappings.measurement import Measurement
 
@@ -58,10 +58,11 @@ def header_of(header: object) -> Header:
     source_id = (
         provenance.get("source_data_point_id") or header.get("id") or header.get("uuid")
     )
+    user_id = header.get("user_id")
     return Header(
         _schema_name(header.get("schema_id")),
-        _text(source_id),
-        _text(header.get("user_id")),
+        source_id if _is_name(source_id) else None,
+        user_id if _is_name(user_id) else None,
         # Open mHealth keeps the modality in the provenance, IEEE 1752.1 beside it.
         provenance.get("modality") == _SELF or header.get("modality") == _SELF,
     )
@@ -74,12 +75,11 @@ _EMPTY: dict[str, object] = {}
 def _schema_name(schema: object) -> str:
     """Return the name of a schema id, an object or a text `namespace:name:version`."""
     if isinstance(schema, dict):
-        return _text(schema.get("name")) or ""
+        name = schema.get("name")
+        return name if isinstance(name, str) else ""
     parts = schema.split(":") if isinstance(schema, str) else ()
     return parts[1] if len(parts) > 1 else ""
 
 
-def _text(value: object) -> str | None:
-    if isinstance(value, str) and 0 < len(value) <= MAX_ID_LENGTH:
-        return value
-    return None
+def _is_name(value: object) -> TypeGuard[str]:
+    return isinstance(value, str) and 0 < len(value) <= MAX_ID_LENGTH

@@ -5,10 +5,13 @@ The words are those that the schema's `enum` admits; another word is refused.
 https://github.com/openmhealth/schemas
 """
 
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
 from mappings.units import ucum
+
+NO_METHODS: Mapping[str, str] = MappingProxyType({})
 
 
 class Measure(NamedTuple):
@@ -20,6 +23,7 @@ class Measure(NamedTuple):
         kind: Row of kinds.csv.
         units: Unit word of the schema to UCUM code.
         is_interval: The schema admits a time interval only.
+        methods: What a unit word says beyond the unit.
 
     """
 
@@ -28,6 +32,7 @@ class Measure(NamedTuple):
     kind: str
     units: dict[str, str]
     is_interval: bool = False
+    methods: Mapping[str, str] = NO_METHODS
 
 
 def _words(words: str) -> dict[str, str]:
@@ -108,14 +113,12 @@ MEASURES = (
         "noise-level",
         # A bare dB is a sound pressure level in this schema; dBA is A-weighted.
         {"dB": "dB[SPL]", **_words("dBA")},
+        methods=MappingProxyType({"dBA": "A-weighted"}),
     ),
 )
 
 BY_SCHEMA = MappingProxyType({measure.schema: measure for measure in MEASURES})
 BY_MEMBER = MappingProxyType({measure.member: measure for measure in MEASURES})
-
-METHODS = MappingProxyType({("ambient-sound", "dBA"): "A-weighted"})
-"""What a unit's word says beyond the unit, by schema and word."""
 
 GLUCOSE_KINDS = MappingProxyType(
     {

@@ -1,0 +1,1 @@
+"""Measures an installation: `fhir-service bench`. Nothing of the service imports it."""

@@ -5,7 +5,7 @@ definitions differ for a few types; those are refused by name. The models are to
 lax to be the gate (they know no bindings, no invariants, no profiles): that is
 `validation`. A model is imported when it is first asked for.
 
-https://pypi.org/project/fhir.resources/ and
+https://github.com/nazrulworld/fhir.resources and
 https://hl7.org/fhir/R4B/diff.html
 """
 

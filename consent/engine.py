@@ -40,6 +40,19 @@ def vote(ballot: Ballot, match: Matcher) -> Votes:
     return _DENIES if ballot.live is None else votes(ballot.live, match)
 
 
+def _outcome(ballots: Sequence[Ballot], match: Matcher) -> Votes:
+    """Return when some consent denies, and when some permits."""
+    denies: list[Formula] = []
+    permits: list[Formula] = []
+    for ballot in ballots:
+        deny, permit = vote(ballot, match)
+        if deny is True:
+            return _DENIES
+        denies.append(deny)
+        permits.append(permit)
+    return Votes(disjunction(denies), disjunction(permits))
+
+
 class Poll(NamedTuple):
     """A question, and who may vote on it.
 
@@ -87,10 +100,12 @@ class PreparedRequest:
     refusal: Reason | None
     default: DefaultPolicy
     is_custodian: bool
+    _elections: tuple[tuple[tuple[Ballot, ...], tuple[Coding | None, ...]], ...]
+    _is_refused: bool
+    _parts: Callable[[Facets], Hashable]
     _formulas: dict[Hashable, Formula] = field(
         default_factory=dict, repr=False, compare=False
     )
-    _parts: Callable[[Facets], Hashable] = field(repr=False, compare=False)
 
     def formula(self, facets: Facets) -> Formula:
         """Return when a row of the signature is released."""
@@ -103,61 +118,51 @@ class PreparedRequest:
     def grouped(self, signatures: Mapping[int, Facets]) -> Grouped:
         """Return signatures, by their numbers, with what decides on their rows."""
         permitted: list[int] = []
-        conditional: dict[Formula, list[int]] = {}
+        conditional: dict[int, tuple[Formula, list[int]]] = {}
         for number, facets in signatures.items():
             formula = self.formula(facets)
             if formula is True:
                 permitted.append(number)
             elif formula is not False:
-                conditional.setdefault(formula, []).append(number)
+                conditional.setdefault(id(formula), (formula, []))[1].append(number)
+        merged: dict[Formula, list[int]] = {}
+        for formula, numbers in conditional.values():
+            merged.setdefault(formula, []).extend(numbers)
         return Grouped(
             permitted=tuple(permitted),
             conditional=tuple(
-                (formula, tuple(numbers)) for formula, numbers in conditional.items()
+                (formula, tuple(numbers)) for formula, numbers in merged.items()
             ),
         )
 
     def _fold(self, facets: Facets) -> Formula:
         if self.is_opened(facets):
             return True
-        context = self.context
-        if self.refusal or any(poll.is_refused for poll in self.polls):
+        if self._is_refused:
             return False
+        context = self.context
 
         def match(selector: Selector) -> Match:
             return selector.matches(facets, context)
 
-        return conjunction(
-            [
-                self._released(ballots, purposes, facets.labels, match)
-                for ballots, purposes in self._distinct().items()
-            ]
-        )
-
-    def _distinct(self) -> Mapping[tuple[Ballot, ...], list[Coding | None]]:
-        """Return the purposes by their ballots: most questions are decided alike."""
-        found: dict[tuple[Ballot, ...], list[Coding | None]] = {}
-        for poll in self.polls:
-            found.setdefault(poll.ballots, []).append(poll.question.purpose)
-        return found
+        released: list[Formula] = []
+        for voters, purposes in self._elections:
+            outcome = _outcome(voters, match)
+            if outcome.deny is True:
+                return False
+            released.append(self._released(outcome, purposes, facets.labels))
+        return conjunction(released)
 
     def _released(
-        self,
-        ballots: tuple[Ballot, ...],
-        purposes: list[Coding | None],
-        labels: Labels,
-        match: Matcher,
+        self, outcome: Votes, purposes: Sequence[Coding | None], labels: Labels
     ) -> Formula:
-        found = [vote(ballot, match) for ballot in ballots]
-        by_default = all(
+        """Return when no consent denies, and one permits or the default does."""
+        permit = outcome.permit
+        if permit is not True and all(
             permits_by_default(self.default, purpose, labels) for purpose in purposes
-        )
-        return conjunction(
-            (
-                negation(disjunction([vote.deny for vote in found])),
-                disjunction([*(vote.permit for vote in found), by_default]),
-            )
-        )
+        ):
+            permit = True
+        return conjunction((negation(outcome.deny), permit))
 
     def is_opened(self, facets: Facets) -> bool:
         """Whether the custodian overlay opens the signature."""
@@ -197,8 +202,20 @@ def prepare(
         refusal=refusal,
         default=policy.default,
         is_custodian=is_custodian,
+        _elections=_elections(polls),
+        _is_refused=refusal is not None or any(poll.is_refused for poll in polls),
         _parts=_parts(polls, policy.default, is_custodian=is_custodian),
     )
+
+
+def _elections(
+    polls: Sequence[Poll],
+) -> tuple[tuple[tuple[Ballot, ...], tuple[Coding | None, ...]], ...]:
+    """Return the purposes by their ballots: most questions are decided alike."""
+    found: dict[tuple[Ballot, ...], list[Coding | None]] = {}
+    for poll in polls:
+        found.setdefault(poll.ballots, []).append(poll.question.purpose)
+    return tuple((ballots, tuple(purposes)) for ballots, purposes in found.items())
 
 
 def _refusal(subject: Subject, request: AccessRequest) -> Reason | None:

@@ -22,8 +22,18 @@ class Topology:
     parents: Mapping[str, Collection[str]] = field(default_factory=dict)
     units: Mapping[str, Hashable] = field(default_factory=dict)
 
+    _families: dict[str, frozenset[str]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
+
     def family(self, reference: str) -> frozenset[str]:
         """Return the device itself, its other registrations, and all below them."""
+        found = self._families.get(reference)
+        if found is None:
+            found = self._families[reference] = self._closure(reference)
+        return found
+
+    def _closure(self, reference: str) -> frozenset[str]:
         members = {reference}
         while new := self._next(members):
             members |= new

@@ -105,10 +105,9 @@ def votes(live: Live, match: Matcher, up: Formula = True) -> Votes:  # noqa: FBT
     """
     rule = live.rule
     matched = _matched(rule, match)
-    deny: Formula = False
-    permit: Formula = False
-    if live.children:
-        deny, permit = _below(live, match, matched)
+    if not live.children:
+        return _leaf(live, matched, up)
+    deny, permit = _below(live, match, matched)
     if rule.kind is Kind.DENY:
         own = conjunction((negation(permit), matched.not_false))
         return Votes(disjunction((deny, own)), conjunction((negation(deny), permit)))
@@ -117,22 +116,45 @@ def votes(live: Live, match: Matcher, up: Formula = True) -> Votes:  # noqa: FBT
     return Votes(deny, conjunction((negation(deny), permit)))
 
 
+def _leaf(live: Live, matched: Match, up: Formula) -> Votes:
+    kind = live.rule.kind
+    if kind is Kind.DENY:
+        return Votes(matched.not_false, permit=False)
+    if kind is Kind.NONE or not live.is_certain or matched.is_true is False:
+        return _SILENT
+    return Votes(False, conjunction((matched.is_true, up)))  # noqa: FBT003 - a formula
+
+
+_SILENT = Votes(deny=False, permit=False)
+_DENIED = Votes(deny=True, permit=False)
+
+
 def _matched(rule: Rule, match: Matcher) -> Match:
     selectors = rule.selectors
-    if not selectors:
-        return MATCHES
     if len(selectors) == 1:
         return match(selectors[0])
-    return all_match([match(selector) for selector in selectors])
+    found = []
+    for selector in selectors:
+        matched = match(selector)
+        if matched.not_false is False:
+            return matched
+        found.append(matched)
+    return all_match(found) if found else MATCHES
 
 
 def _below(live: Live, match: Matcher, matched: Match) -> Votes:
     inside = _inside(live.rule, matched)
-    below = [votes(child, match, inside) for child in live.children]
-    return Votes(
-        disjunction([vote.deny for vote in below]),
-        disjunction([vote.permit for vote in below]),
-    )
+    denies: list[Formula] = []
+    permits: list[Formula] = []
+    for child in live.children:
+        deny, permit = votes(child, match, inside)
+        if deny is True:
+            return _DENIED
+        if deny is not False:
+            denies.append(deny)
+        if permit is not False:
+            permits.append(permit)
+    return Votes(disjunction(denies), disjunction(permits))
 
 
 def _inside(rule: Rule, matched: Match) -> Formula:

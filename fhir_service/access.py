@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
+
 from conformance import fhir_json
 from conformance.classes import ResourceClass, class_of
 from consent.audit.entry import Basis, BasisKind
@@ -43,6 +45,7 @@ from consent.request import AccessRequest
 from consent.signature import describe
 from fhir_service.auth.bearer import Grant
 from fhir_service.auth.scopes import Filters
+from fhir_service.logs import describe as describe_error
 from fhir_service.storage import concepts, patients, resources, types
 from fhir_service.storage.concepts import Coding
 from fhir_service.storage.engine import Snapshot
@@ -54,6 +57,8 @@ from fhir_service.storage.repository import (
 )
 from fhir_service.storage.resources import Stored
 from fhir_service.storage.tables import SHARED
+
+_log = structlog.get_logger()
 
 REMEMBERED_DECISIONS = 16_384
 REMEMBERED_CONSENTS = 4_096
@@ -153,7 +158,11 @@ class Gate:
         known = self._decided.get(at)
         if known is not None and known[0] is prepared:
             return known[1]
-        decided = self._decide(snapshot, prepared, state, type_)
+        try:
+            decided = self._decide(snapshot, prepared, state, type_)
+        except Exception as error:  # noqa: BLE001 - whatever fails in the engine denies
+            _log.error("consent-failed", **describe_error(error))
+            return _hidden(state.key, (state.id,), _FAILED)
         self._remember(self._decided, at, (prepared, decided), REMEMBERED_DECISIONS)
         return decided
 
@@ -399,11 +408,17 @@ def reading(grant: Grant, state: PatientState) -> tuple[str, ...]:
     return ("access", "disclose")
 
 
-def _hidden(patient_key: int) -> Decided:
+_FAILED = (Basis(BasisKind.OVERLAY, "engine-failed"),)
+"""Why everything is hidden where the engine itself has failed."""
+
+
+def _hidden(
+    patient_key: int, patients: tuple[str, ...] = (), basis: tuple[Basis, ...] = ()
+) -> Decided:
     return Decided(
         view=View(patient_key=patient_key, groups=(), whole=False),
-        basis=(),
-        patients=(),
+        basis=basis,
+        patients=patients,
         by_code={},
     )
 

@@ -29,7 +29,7 @@ SHOWN = 20
 """Positions in quarantine that the account for people lists."""
 
 
-def run(
+def run(  # noqa: PLR0913 - one argument an option of the command
     settings: Settings,
     *,
     source: str,

@@ -351,7 +351,7 @@ class _Writer:
             except Exception as error:  # noqa: BLE001 - every waiting client must learn of it
                 _discard(connection)
                 connection = None
-                _log.error("write failed", **describe(error))
+                _log.error("not-durable", **describe(error))
                 _fail(
                     jobs,
                     FHIRError(IssueType.NO_STORE, "The store cannot be written now."),

@@ -8,8 +8,8 @@ import pytest
 
 from conformance import definitions, fhirpath
 from conformance.fhir_json import Number, loads
-from conformance.fhirpath_nodes import Scope
 from conformance.fhirpath_guards import guards
+from conformance.fhirpath_nodes import Scope
 from conformance.fhirpath_values import compare_moments
 
 SEARCH_PARAMETERS = (

@@ -1,0 +1,150 @@
+"""The FHIR resources that the bench writes through the API before data can come.
+
+https://hl7.org/fhir/R4/consent.html
+"""
+
+from typing import Any
+
+Resource = dict[str, Any]
+
+_TERMINOLOGY = "http://terminology.hl7.org/CodeSystem"
+_ACTIONS = ("collect", "access", "disclose")
+
+
+def organization() -> Resource:
+    """Return the organization that looks after every patient."""
+    return {"resourceType": "Organization", "active": True, "name": "Bench clinic"}
+
+
+def patient(user: str, clinic: str) -> Resource:
+    """Return a patient known to the source as `user`."""
+    return {
+        "resourceType": "Patient",
+        "identifier": [{"system": "https://bench.example/user", "value": user}],
+        "managingOrganization": {"reference": clinic},
+    }
+
+
+def consent(patient_id: str, clinic: str, *, bounded: bool) -> Resource:
+    """Return a permission for treatment by the clinic, without sleep.
+
+    Args:
+        patient_id: Whose.
+        clinic: Reference to the Organization.
+        bounded: Whether it holds for data from 2025 on only, so that each row is
+            asked for its time.
+
+    """
+    permit = _permit(clinic)
+    if bounded:
+        permit["dataPeriod"] = {"start": "2025-01-01"}
+    permit["provision"] = [_nested("93832-4")]
+    return _consent(patient_id, clinic, permit)
+
+
+def consent_of(patient_id: str, clinic: str, provisions: int) -> Resource:
+    """Return a consent with a number of provisions, the root included."""
+    permit = _permit(clinic)
+    nested = [_nested(f"{10_000 + number}-0") for number in range(provisions - 1)]
+    if nested:
+        permit["provision"] = nested
+    return _consent(patient_id, clinic, permit)
+
+
+def observation(number: int) -> Resource:
+    """Return an Observation whose signature no other number has."""
+    return {
+        "resourceType": "Observation",
+        "status": "final",
+        "category": [
+            {
+                "coding": [
+                    {
+                        "system": f"{_TERMINOLOGY}/observation-category",
+                        "code": "vital-signs",
+                    }
+                ]
+            }
+        ],
+        "code": _concept("http://loinc.org", f"{10_000 + number}-0"),
+        "effectiveDateTime": "2025-03-01T10:00:00Z",
+    }
+
+
+HEART_RATE: Resource = {
+    "resourceType": "Observation",
+    "meta": {"profile": ["http://hl7.org/fhir/StructureDefinition/heartrate"]},
+    "identifier": [{"system": "https://bench.example/reading", "value": "1"}],
+    "status": "final",
+    "category": [
+        {
+            "coding": [
+                {
+                    "system": f"{_TERMINOLOGY}/observation-category",
+                    "code": "vital-signs",
+                    "display": "Vital Signs",
+                }
+            ],
+            "text": "Vital Signs",
+        }
+    ],
+    "code": {
+        "coding": [
+            {
+                "system": "http://loinc.org",
+                "code": "8867-4",
+                "display": "Heart rate",
+            }
+        ],
+        "text": "Heart rate",
+    },
+    "subject": {"reference": "Patient/bench"},
+    "effectiveDateTime": "2025-03-01T10:00:00+01:00",
+    "issued": "2025-03-01T10:00:01.123+01:00",
+    "device": {"reference": "Device/bench"},
+    "valueQuantity": {
+        "value": 72,
+        "unit": "beats/minute",
+        "system": "http://unitsofmeasure.org",
+        "code": "/min",
+    },
+}
+"""What an external client may send; it claims the heart rate profile of R4."""
+
+
+def _concept(system: str, code: str) -> Resource:
+    return {"coding": [{"system": system, "code": code}]}
+
+
+def _nested(code: str) -> Resource:
+    return {"type": "deny", "code": [_concept("http://loinc.org", code)]}
+
+
+def _permit(clinic: str) -> Resource:
+    return {
+        "type": "permit",
+        "actor": [
+            {
+                "role": _concept(f"{_TERMINOLOGY}/v3-ParticipationType", "IRCP"),
+                "reference": {"reference": clinic},
+            }
+        ],
+        "action": [
+            _concept(f"{_TERMINOLOGY}/consentaction", code) for code in _ACTIONS
+        ],
+        "purpose": [{"system": f"{_TERMINOLOGY}/v3-ActReason", "code": "TREAT"}],
+    }
+
+
+def _consent(patient_id: str, clinic: str, provision: Resource) -> Resource:
+    return {
+        "resourceType": "Consent",
+        "status": "active",
+        "scope": _concept(f"{_TERMINOLOGY}/consentscope", "patient-privacy"),
+        "category": [_concept("http://loinc.org", "59284-0")],
+        "patient": {"reference": f"Patient/{patient_id}"},
+        "dateTime": "2025-01-01",
+        "organization": [{"reference": clinic}],
+        "policyRule": _concept(f"{_TERMINOLOGY}/v3-ActCode", "OPTIN"),
+        "provision": provision,
+    }

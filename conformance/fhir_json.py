@@ -135,6 +135,19 @@ def loads(data: bytes, *, max_depth: int = MAX_DEPTH) -> Any:
         raise _unreadable() from None
 
 
+def loads_foreign(data: bytes, *, max_depth: int = MAX_DEPTH) -> Any:
+    r"""Return the value of JSON that is not FHIR, such as a device's payload.
+
+    An escaped control character, such as the `\u0000` at the end of a firmware's
+    name, becomes U+FFFD: no FHIR string could hold it.
+
+    Raises:
+        FHIRError: as `loads`, control characters apart.
+
+    """
+    return loads(faults.without_controls(data), max_depth=max_depth)
+
+
 def loads_object(data: bytes, *, max_depth: int = MAX_DEPTH) -> dict[str, Any]:
     """Return the JSON object that `data` holds.
 

@@ -205,6 +205,20 @@ def refuse_escapes(data: bytes) -> None:
             )
 
 
+_ESCAPE: Final = re.compile(rb"\\(?:u[0-9a-fA-F]{4}|.)", re.DOTALL)
+_CONTROL: Final = re.compile(rb"\\(?:u00(?:0[0-8bceBCE]|0[fF]|1[0-9a-fA-F])|[bf])")
+
+
+def without_controls(data: bytes) -> bytes:
+    """Return JSON in which escaped control characters have become U+FFFD."""
+    if b"\\" not in data:
+        return data
+    return _ESCAPE.sub(
+        lambda escape: b"\\ufffd" if _CONTROL.fullmatch(escape[0]) else escape[0],
+        data,
+    )
+
+
 def needs_care(data: bytes) -> bool:
     """Tell whether names and integers need a second look."""
     return (

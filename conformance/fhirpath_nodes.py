@@ -28,13 +28,37 @@ class Scope:
 
     """
 
-    __slots__ = ("context", "memory", "resource", "root")
+    __slots__ = ("_contained", "context", "memory", "resource", "root")
 
     def __init__(self, resource: Any, root: Any) -> None:
         self.resource = resource
         self.root = root
         self.context = resource
         self.memory: dict[object, Any] = {}
+        self._contained: dict[str, Mapping[str, Any]] | None = None
+
+    def within(self, contained: Any) -> "Scope":
+        """Return the scope of a resource that the root contains."""
+        scope = Scope(contained, self.root)
+        scope._contained = self._contained_resources()
+        return scope
+
+    def contained(self, id_: str) -> Mapping[str, Any] | None:
+        """Return what `#id` points at: the root for no id, None for nothing."""
+        if not id_:
+            return self.root if isinstance(self.root, dict) else None
+        return self._contained_resources().get(id_)
+
+    def _contained_resources(self) -> dict[str, Mapping[str, Any]]:
+        """Return the contained resources by id, collected once for all scopes."""
+        if self._contained is None:
+            self._contained = {}
+            found = self.root.get("contained") if isinstance(self.root, dict) else None
+            for resource in found if isinstance(found, list) else ():
+                id_ = resource.get("id") if isinstance(resource, dict) else None
+                if isinstance(id_, str):
+                    self._contained.setdefault(id_, resource)
+        return self._contained
 
 
 @cache
@@ -158,16 +182,6 @@ def referenced_type(text: str) -> str | None:
     return match.group(1)
 
 
-def _contained(scope: Scope, id_: str) -> Any:
-    if not id_:
-        return scope.root
-    for resource in member(scope.root, "contained"):
-        found = value_of(resource)
-        if isinstance(found, dict) and found.get("id") == id_:
-            return found
-    return None
-
-
 def resolved(item: Item, scope: Scope) -> Item:
     """Return a resource of the type that a reference names; None where unknown.
 
@@ -177,7 +191,7 @@ def resolved(item: Item, scope: Scope) -> Item:
     value = value_of(item)
     text = value.get("reference") if isinstance(value, dict) else value
     if isinstance(text, str) and text.startswith("#"):
-        return _contained(scope, text[1:])
+        return scope.contained(text[1:])
     type_ = referenced_type(text) if isinstance(text, str) else None
     if type_ is None and isinstance(value, dict):
         type_ = value.get("type")

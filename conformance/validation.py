@@ -79,15 +79,17 @@ def _against(canonical: str, resource: dict[str, Any], scope: Scope) -> Findings
     return profile_findings(known, resource, scope)
 
 
+def _names_a_vital_sign(canonical: str) -> bool:
+    return derives_with_code(canonical, VITAL_SIGNS_PROFILE)
+
+
 def _profiled(
     resource: dict[str, Any], scope: Scope, profiles: Sequence[str]
 ) -> Findings:
-    wanted = dict.fromkeys(profiles)
-    wanted.update(dict.fromkeys(_claimed_profiles(resource)))
-    if not any(
-        derives_with_code(canonical, VITAL_SIGNS_PROFILE) for canonical in wanted
-    ):
-        wanted.update(dict.fromkeys(implied_profiles(resource)))
+    wanted = dict.fromkeys((*profiles, *_claimed_profiles(resource)))
+    for implied in implied_profiles(resource):
+        if implied not in wanted and not any(map(_names_a_vital_sign, wanted)):
+            wanted[implied] = None
     found: Findings = None
     for canonical in wanted:
         problems = _against(canonical, resource, scope)
@@ -118,7 +120,7 @@ def _all_profiled(
     if "contained" not in resource and resource["resourceType"] not in _CARRIERS:
         return found
     for path, inner, is_contained in _nested(resource):
-        inner_scope = Scope(inner, scope.root if is_contained else inner)
+        inner_scope = scope.within(inner) if is_contained else Scope(inner, inner)
         problems = _all_profiled(inner, inner_scope, ())
         if problems is not None:
             found = joined(found, under(path, problems))

@@ -33,86 +33,17 @@ from conformance.validation_slices import (
     Matcher,
     UnsupportedSlicing,
     matcher,
-    matches_pattern,
 )
 from conformance.validation_structures import invariant_check
-
-Item = tuple[str, Any, str]
-"""Path beneath the holder, JSON value, type."""
-
-Items = Callable[[dict[str, Any]], list[Item]]
+from conformance.validation_values import (
+    Item,
+    fixed_check,
+    items_of_element,
+    pattern_check,
+    type_check,
+)
 
 _ItemsCheck = Callable[[list[Item], Scope], Findings]
-
-
-def _single_item(name: str, type_: str) -> Items:
-    def items(node: dict[str, Any]) -> list[Item]:
-        value = node.get(name)
-        if value is not None:
-            return [(name, value, type_)]
-        return [(name, None, type_)] if f"_{name}" in node else []
-
-    return items
-
-
-def _array_items(name: str, type_: str) -> Items:
-    def items(node: dict[str, Any]) -> list[Item]:
-        value = node.get(name)
-        if type(value) is not list:
-            return []
-        return [(f"{name}[{index}]", item, type_) for index, item in enumerate(value)]
-
-    return items
-
-
-def _choice_items(element: Element) -> Items:
-    name = element.name
-    keys = [(key, f"_{key}", type_) for key, type_ in element.keys.items()]
-
-    def items(node: dict[str, Any]) -> list[Item]:
-        for key, beside, type_ in keys:
-            if key in node or beside in node:
-                return [(name, node.get(key), type_)]
-        return []
-
-    return items
-
-
-def _items(element: Element) -> Items:
-    """Return a function from an object to the values of one of its elements."""
-    if len(element.keys) > 1:
-        return _choice_items(element)
-    [(key, type_)] = element.keys.items()
-    return (_array_items if element.is_array else _single_item)(key, type_)
-
-
-# What is asked of one value
-
-
-def _type_check(types: Sequence[str], name: str) -> Callable[[str], Findings]:
-    allowed = frozenset(types)
-    text = f"{name}[x] may only be {', '.join(sorted(allowed))} in this profile."
-
-    def check(type_: str) -> Findings:
-        return None if type_ in allowed else error(IssueType.STRUCTURE, text)
-
-    return check
-
-
-def _fixed_check(fixed: Any) -> Check:
-    text = "The value is fixed by the profile, and is another."
-    return lambda value, _scope: (
-        None if value is None or value == fixed else error(IssueType.VALUE, text)
-    )
-
-
-def _pattern_check(pattern: Any) -> Check:
-    text = "The value does not have what the profile's pattern asks for."
-    return lambda value, _scope: (
-        None
-        if value is None or matches_pattern(pattern, value)
-        else error(IssueType.VALUE, text)
-    )
 
 
 def _profile_check(url: str) -> Check:
@@ -124,9 +55,9 @@ def _profile_check(url: str) -> Check:
 
 def _value_checks(rule: Rule, type_: str) -> Iterator[Check]:
     if rule.fixed is not None:
-        yield _fixed_check(rule.fixed)
+        yield fixed_check(rule.fixed)
     if rule.pattern is not None:
-        yield _pattern_check(rule.pattern)
+        yield pattern_check(rule.pattern)
     if rule.binding is not None and not _is_of_units(rule.binding, type_):
         yield from binding_check(rule.binding, type_)
     if rule.targets:
@@ -170,24 +101,24 @@ def _present(check: Check) -> Check:
 class _ValueCheck:
     """The checks of one rule on a value, by the types the value may have."""
 
-    __slots__ = ("_by_type", "_types", "is_idle")
+    __slots__ = ("_by_type", "_name", "_types", "is_idle")
 
     def __init__(self, rule: Rule, types: Iterable[str]) -> None:
+        self._name = rule.name
         self._by_type = {type_: tuple(_value_checks(rule, type_)) for type_ in types}
-        self._types = _type_check(rule.types, rule.name) if rule.types else None
+        self._types = type_check(rule.types, rule.name) if rule.types else None
         self.is_idle = self._types is None and not any(self._by_type.values())
 
     def __call__(self, item: Item, scope: Scope) -> Findings:
-        path, value, type_ = item
+        index, value, type_ = item
         found = None if self._types is None else self._types(type_)
         for check in self._by_type.get(type_, ()):
             problems = check(value, scope)
             if problems is not None:
                 found = joined(found, problems)
-        return None if found is None else under(path, found)
-
-
-# What is asked of an element of an object
+        if found is None:
+            return None
+        return under(self._name if index is None else f"{self._name}[{index}]", found)
 
 
 def _count_problem(rule: Rule, count: int) -> list[Finding]:
@@ -254,7 +185,7 @@ def _element_check(rule: Rule, element: Element) -> Check | None:
     slices = _slices(rule, types)
     if not least and most == UNLIMITED and not slices and value_check.is_idle:
         return None
-    items_of, sliced = _items(element), _sliced(rule, slices)
+    items_of, sliced = items_of_element(element), _sliced(rule, slices)
     is_idle = value_check.is_idle
 
     def check(node: dict[str, Any], scope: Scope) -> Findings:

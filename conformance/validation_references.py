@@ -27,17 +27,24 @@ _FORM = (
 )
 
 
-def reference_text_check(value: Any) -> Findings:
-    """Return what is wrong with the text of `Reference.reference`."""
-    if type(value) is not str:
-        return None
+def reference_text_check(value: Any, scope: Scope) -> Findings:
+    """Return what is wrong with the text of `Reference.reference`; ref-1 as well."""
     if _LITERAL.fullmatch(value) is None:
         return error(IssueType.VALUE, _FORM)
+    if value[0] == "#":
+        return _local(value[1:], scope)
     head = value.partition("/")[0].partition("?")[0]
     is_relative = head.isalpha() and ":" not in value.partition("/")[0]
     if is_relative and not definitions.is_resource_type(head):
         return error(IssueType.VALUE, "The reference names no resource type of R4.")
     return None
+
+
+def _local(id_: str, scope: Scope) -> Findings:
+    if scope.contained(id_) is not None:
+        return None
+    text = "ref-1: A reference within the resource is to something it contains."
+    return error(IssueType.INVARIANT, text)
 
 
 _RELATIVE = re.compile(r"([A-Z][A-Za-z]+)/[A-Za-z0-9\-.]{1,64}", re.ASCII).fullmatch
@@ -59,22 +66,13 @@ def _target_type(reference: dict[str, Any], scope: Scope) -> str | None:
     text: str | None = reference.get("reference")
     if text is not None:
         if text[:1] == "#":
-            return _contained_type(text[1:], scope)
+            found = (scope.contained(text[1:]) or {}).get("resourceType")
+            return found if isinstance(found, str) else None
         found = referenced_type(text)
         if found is not None:
             return found
     named: str | None = reference.get("type")
     return named
-
-
-def _contained_type(id_: str, scope: Scope) -> str | None:
-    if not id_:
-        return str(scope.root.get("resourceType"))
-    contained = scope.root.get("contained")
-    for resource in contained if isinstance(contained, list) else ():
-        if isinstance(resource, dict) and resource.get("id") == id_:
-            return str(resource.get("resourceType"))
-    return None
 
 
 def target_check(targets: Sequence[str]) -> Check:

@@ -32,18 +32,38 @@ def matches_pattern(pattern: Any, value: Any) -> bool:
     return bool(pattern == value)
 
 
-def _any_at(value: Any, path: tuple[str, ...], holds: Callable[[Any], bool]) -> bool:
-    """Return whether something holds of a value that a path leads to."""
-    if type(value) is list:
-        return any(_any_at(item, path, holds) for item in value)
-    if not path:
+Test = Callable[[Any], bool]
+
+
+def _of_any(holds: Test) -> Test:
+    """Return a test of a value, or of any item where it is an array."""
+
+    def test(value: Any) -> bool:
+        if type(value) is list:
+            for item in value:  # noqa: SIM110 - no generator where it is hot
+                if holds(item):
+                    return True
+            return False
         return holds(value)
-    below = value.get(path[0]) if type(value) is dict else None
-    return below is not None and _any_at(below, path[1:], holds)
+
+    return test
 
 
-def _test(path: tuple[str, ...], holds: Callable[[Any], bool]) -> Matcher:
-    return lambda value, _type: _any_at(value, path, holds)
+def _of_member(name: str, holds: Test) -> Test:
+    """Return a test of what an object has under a name."""
+
+    def test(value: Any) -> bool:
+        return type(value) is dict and name in value and holds(value[name])
+
+    return test
+
+
+def _test(path: tuple[str, ...], holds: Test) -> Matcher:
+    """Return the test of any value that a path of element names leads to."""
+    test = _of_any(holds)
+    for name in reversed(path):
+        test = _of_any(_of_member(name, test))
+    return lambda value, _type: test(value)
 
 
 def _own_test(rule: Rule, path: tuple[str, ...]) -> Matcher | None:

@@ -46,8 +46,8 @@ from conformance.validation_references import (
     target_check,
 )
 
-_NATIVE = frozenset({"ele-1", "txt-1", "txt-2"})
-"""Invariants that the checks of objects and of xhtml are: emptiness and HTML."""
+_NATIVE = frozenset({"ele-1", "ref-1", "txt-1", "txt-2"})
+"""Invariants that the checks of objects, of references and of xhtml are."""
 
 
 def invariant_check(constraint: Constraint, type_: str) -> Check | None:
@@ -172,8 +172,8 @@ class _Members(dict[str, MemberCheck]):
 
 
 def _reference_member() -> MemberCheck:
-    text = value_check("string")
-    return single("reference", sequence([plain(text), plain(reference_text_check)]))
+    text = plain(value_check("string"))
+    return single("reference", then(text, reference_text_check))
 
 
 def _required(type_: str) -> list[tuple[frozenset[str], str]]:
@@ -198,7 +198,7 @@ def _required(type_: str) -> list[tuple[frozenset[str], str]]:
 
 def _resource(value: Any, scope: Scope) -> Findings:
     """Check a contained resource, by its own type."""
-    return resource_check(value, Scope(value, scope.root))
+    return resource_check(value, scope.within(value))
 
 
 def _independent(value: Any, _scope: Scope) -> Findings:

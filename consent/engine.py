@@ -8,9 +8,8 @@ For every purpose and every action: a deny of any consent wins, else a permit of
 else the default policy; all must come out permitted. docs/consent.md publishes it.
 """
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from operator import attrgetter
 from typing import NamedTuple
 
 from consent.codes import BREAK_GLASS, is_purpose
@@ -22,9 +21,10 @@ from consent.formula import Coding, Formula, conjunction, disjunction, negation
 from consent.in_force import Ballot, Policy, Subject, ballots
 from consent.labels import Labels
 from consent.overlays import CUSTODIAN, custodian
+from consent.projection import Projection, projection
 from consent.provisions import ParsedConsent
 from consent.request import AccessRequest
-from consent.selectors import PARTS, Selector
+from consent.selectors import Selector
 from consent.truth import Match
 from consent.votes import Live, Matcher, Question, Votes, votes
 
@@ -102,14 +102,14 @@ class PreparedRequest:
     is_custodian: bool
     _elections: tuple[tuple[tuple[Ballot, ...], tuple[Coding | None, ...]], ...]
     _is_refused: bool
-    _parts: Callable[[Facets], Hashable]
+    _project: Projection
     _formulas: dict[Hashable, Formula] = field(
         default_factory=dict, repr=False, compare=False
     )
 
     def formula(self, facets: Facets) -> Formula:
         """Return when a row of the signature is released."""
-        key = self._parts(facets)
+        key = self._project(facets)
         found = self._formulas.get(key)
         if found is None:
             found = self._formulas[key] = self._fold(facets)
@@ -204,7 +204,17 @@ def prepare(
         is_custodian=is_custodian,
         _elections=_elections(polls),
         _is_refused=refusal is not None or any(poll.is_refused for poll in polls),
-        _parts=_parts(polls, policy.default, is_custodian=is_custodian),
+        _project=projection(
+            (
+                selector
+                for poll in polls
+                for ballot in poll.ballots
+                for selector in _selectors(ballot.live)
+            ),
+            subject.topology,
+            policy.default,
+            by_type=is_custodian,
+        ),
     )
 
 
@@ -238,28 +248,10 @@ def _claims_break_glass(question: Question, request: AccessRequest) -> bool:
     )
 
 
-def _parts(
-    polls: Sequence[Poll], default: DefaultPolicy, *, is_custodian: bool
-) -> Callable[[Facets], Hashable]:
-    """Return what of a signature the answer depends on."""
-    names: set[str] = set()
-    if default in _LABEL_POLICIES:
-        names.add("labels")
-    if is_custodian:
-        names.add("content")
-    for poll in polls:
-        for ballot in poll.ballots:
-            names.update(_asked(ballot.live))
-    return attrgetter(*sorted(names)) if names else lambda _: None
-
-
-_LABEL_POLICIES = frozenset({DefaultPolicy.BASIC_NORMAL, DefaultPolicy.ALL_NORMAL})
-
-
-def _asked(live: Live | None) -> Iterator[str]:
+def _selectors(live: Live | None) -> Iterator[Selector]:
+    """Yield the data selectors of a tree."""
     if live is None:
         return
-    for selector in live.rule.selectors:
-        yield from PARTS[type(selector)]
+    yield from live.rule.selectors
     for child in live.children:
-        yield from _asked(child)
+        yield from _selectors(child)

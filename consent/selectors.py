@@ -6,7 +6,6 @@ is one object wherever it is inherited, and is compared by identity.
 https://hl7.org/fhir/R4/consent-definitions.html#Consent.provision
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from consent.data_references import Context, DataSelector
@@ -174,12 +173,3 @@ def period_selector(window: Interval, kind: Kind) -> PeriodSelector:
 
 
 Selector = LabelSelector | ClassSelector | CodeSelector | PeriodSelector | DataSelector
-
-PARTS: Mapping[type, tuple[str, ...]] = {
-    LabelSelector: ("labels",),
-    ClassSelector: ("content",),
-    CodeSelector: ("codes",),
-    PeriodSelector: ("is_dated",),
-    DataSelector: ("content", "origin"),
-}
-"""The facets that each asks for."""

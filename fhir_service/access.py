@@ -143,6 +143,16 @@ class Gate:
         ] = OrderedDict()
         self._guard = threading.Lock()
 
+    def forget(self) -> None:
+        """Forget everything: a lost transaction may have been looked into.
+
+        Its versions are given again to other states.
+        """
+        with self._guard:
+            for cache in (self._consents, self._prepared, self._decided):
+                cache.clear()
+        self._repository.signatures.forget()
+
     def view(
         self, snapshot: Snapshot, grant: Grant, state: PatientState, type_: str
     ) -> Decided:

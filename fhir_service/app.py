@@ -6,6 +6,7 @@ from typing import Any
 
 import structlog
 from flask import Flask, Response, request
+from werkzeug.exceptions import HTTPException
 
 from conformance import fhir_json
 from conformance.issues import FHIRError, IssueType
@@ -102,6 +103,11 @@ def _add_error_handlers(application: Flask) -> None:
     @application.errorhandler(FHIRError)
     def refused(error: FHIRError) -> Response:
         return _outcome(error, errors.status_of(error))
+
+    @application.errorhandler(HTTPException)
+    def refused_by_flask(error: HTTPException) -> Response:
+        told = FHIRError(IssueType.PROCESSING, f"{error.name}.")
+        return _outcome(told, error.code or 400)
 
     @application.errorhandler(Exception)
     def failed(error: Exception) -> Response:

@@ -156,10 +156,12 @@ def _assemble(
         token_lifetime_s=settings.token_lifetime_s,
         session_lifetime_s=settings.session_lifetime_s,
     )
+    gate = Gate(repository, DefaultPolicy(settings.default_policy), clock)
+    database.on_rollback.append(gate.forget)
     services = Services(
         database=database,
         repository=repository,
-        gate=Gate(repository, DefaultPolicy(settings.default_policy), clock),
+        gate=gate,
         base_url=base_url,
         page_key=keys.page_token,
         pseudonym=blind.pseudonym,

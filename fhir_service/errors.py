@@ -80,7 +80,9 @@ class OAuthError(StrEnum):
 OAUTH_STATUS: Mapping[OAuthError, int] = MappingProxyType(
     {
         OAuthError.INVALID_REQUEST: 400,
-        OAuthError.INVALID_CLIENT: 401,
+        # RFC 6749 §5.2: 401 is for Basic, which is not offered; tools for backend
+        # services take 400 for an assertion that fails.
+        OAuthError.INVALID_CLIENT: 400,
         OAuthError.INVALID_GRANT: 400,
         OAuthError.UNAUTHORIZED_CLIENT: 400,
         OAuthError.UNSUPPORTED_GRANT_TYPE: 400,

@@ -9,11 +9,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import structlog
+
 from conformance import fhir_json
 from conformance.issues import FHIRError, IssueType
 from consent.audit import entry
 from consent.audit.entry import AuditRecord, Basis, Interaction, Outcome
-from fhir_service import errors
+from fhir_service import errors, logs
 from fhir_service.access import Gate
 from fhir_service.auth.bearer import AuthenticationError, Grant, authenticate
 from fhir_service.rest.message import Header, Request, Response
@@ -141,6 +143,9 @@ class Exchange:
 
 Handler = Callable[[Exchange], Response]
 
+_FAULT = "The service has met a fault of its own."
+_log = structlog.get_logger()
+
 
 def answer(exchange: Exchange, handler: Handler) -> Response:
     """Return what `handler` answers, or its refusal; audited either way."""
@@ -148,6 +153,11 @@ def answer(exchange: Exchange, handler: Handler) -> Response:
         response = handler(exchange)
     except FHIRError as error:
         return refuse(exchange, error)
+    except Exception as error:  # noqa: BLE001 - a fault of our own is audited too
+        _log.error(
+            "failed", request_id=exchange.request.request_id, **logs.describe(error)
+        )
+        return refuse(exchange, FHIRError(IssueType.EXCEPTION, _FAULT))
     return _audited(exchange, response, Outcome.ALLOWED)
 
 
@@ -159,6 +169,9 @@ def refuse(exchange: Exchange, error: FHIRError) -> Response:
     status = status_of(error)
     exchange.reason = exchange.reason or error.type.value
     exchange.disclosed = []
+    if exchange.written:
+        # The transaction was rolled back, and with it perhaps the key of a patient.
+        exchange.written, exchange.sealer = [], None
     headers: tuple[Header, ...] = (_CONTENT_TYPE,)
     if isinstance(error, AuthenticationError):
         headers += error.headers

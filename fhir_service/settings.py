@@ -410,6 +410,23 @@ def process_settings() -> Settings:
     return read_settings(os.environ)  # noqa: TID251 - the one place that reads it
 
 
+def environment_of(settings: Settings) -> dict[str, str]:
+    """Return the environment in which another process has these settings.
+
+    Secrets are in it: it is for a process of ours alone.
+    """
+    kept = {
+        name: value
+        for name, value in os.environ.items()  # noqa: TID251 - the one place that reads it
+        if not name.startswith(PREFIX)
+    }
+    told = {
+        setting.variable: _text(getattr(settings, setting.name), "")
+        for setting in SETTINGS
+    }
+    return kept | told
+
+
 def share_metrics(directory: Path) -> None:
     """Name the folder through which worker processes add up their metrics.
 

@@ -158,6 +158,4 @@ def refusal_answer(refused: TokenRefused) -> TokenAnswer:
     if refused.wait_us:
         status = 429
         headers["Retry-After"] = str(-(-refused.wait_us // 1_000_000))
-    if status == 401:  # noqa: PLR2004 - RFC 9110 §15.5.2: a challenge comes with it
-        headers["WWW-Authenticate"] = 'private_key_jwt realm="token"'
     return TokenAnswer(status=status, headers=headers, body=body)

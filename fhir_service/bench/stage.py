@@ -7,7 +7,7 @@ those of the paths that clients take.
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -145,6 +145,16 @@ def stage(folder: Path, database_url: str = "") -> Iterator[Stage]:
             gateway=_token(deployment, "gateway", "system/Observation.c", clinic),
             clinic=clinic,
         )
+    finally:
+        deployment.database.close()
+
+
+@contextmanager
+def reopened(closed: Stage) -> Iterator[Stage]:
+    """Open a stage again."""
+    deployment = open_deployment(read_settings(closed.environment))
+    try:
+        yield replace(closed, deployment=deployment)
     finally:
         deployment.database.close()
 

@@ -87,7 +87,8 @@ _HABITS = (
 _WITH_EXPORT = 6
 """The first patients send an export of Apple Health, the others data points."""
 
-_WITHOUT_SENSOR = frozenset({3, 6, 9, 12})
+_WITHOUT_SENSOR = frozenset({3, 6, 10, 12})
+"""The last two do not consent to any collection, so none is registered for them."""
 
 
 def _person(number: int) -> Person:

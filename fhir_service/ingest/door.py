@@ -39,7 +39,7 @@ def receive(exchange: Exchange, source: str) -> Response:
     vendor = _vendor(source)
     _may_speak_for(grant, source)
     refuse_other_bodies(request)
-    payload = fhir_json.loads(request.body)
+    payload = fhir_json.loads_foreign(request.body)
     if not isinstance(payload, dict | list):
         raise FHIRError(
             IssueType.STRUCTURE, "The payload is a JSON object, or a list of them."

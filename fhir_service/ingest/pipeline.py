@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from conformance import fhir_json
 from consent import labels
+from consent.facets import Facets
 from consent.formula import Formula, Row, evaluate
 from consent.signature import describe
 from fhir_service.access import Gate
@@ -42,7 +43,7 @@ from fhir_service.storage.repository import (
     codings_of,
 )
 from mappings.device import device_resource
-from mappings.kinds import Coding
+from mappings.kinds import Coding, Effective
 from mappings.measurement import (
     DeviceClue,
     Measurement,
@@ -57,13 +58,19 @@ CONTENT_KEY = "https://fhir-interop-service.org/fhir/sid/content-key"
 """Identifier system of a measurement whose source gives it no id."""
 
 _SAMPLE = "1970-01-01T00:00:00.000Z"
+_SAMPLE_SOURCE = "Observation/x"
+
+Known = dict[bytes, tuple[int, bytes]]
+"""Source key → row and content digest of what is stored."""
 
 
 class Constants(NamedTuple):
     """What all Observations of one patient, device and shape have in common.
 
     Attributes:
-        signature_id: What consent decides on.
+        signature_id: What consent decides on; 0 until a row of it is stored, so that
+            what is withheld leaves no trace.
+        facets: What the signature stands for.
         code_key: Concept of `Observation.code`.
         category_key: Concept of the categories.
         codings: Codings that the signature does not hold.
@@ -73,6 +80,7 @@ class Constants(NamedTuple):
     """
 
     signature_id: int
+    facets: Facets
     code_key: int
     category_key: int
     codings: frozenset[tuple[str, str]]
@@ -231,27 +239,45 @@ class Batch:
         known = source_keys.known(
             self._transaction, key, [candidate.key for candidate in candidates]
         )
+        allowed = [self._may_collect(candidate) for candidate in candidates]
+        kept = _rooted(candidates, allowed, known)
+        last = {candidate.key: candidate.content for candidate in kept}
         fresh: dict[bytes, Candidate] = {}
         amended: dict[bytes, Candidate] = {}
-        for candidate in candidates:
-            seen = fresh.get(candidate.key) or amended.get(candidate.key)
-            content = seen.content if seen else known.get(candidate.key, (0, None))[1]
-            if content == candidate.content:
-                self._account(candidate, Fate.DUPLICATE)
-            elif not self._may_collect(candidate):
-                self._account(candidate, Fate.WITHHELD, "consent")
-            elif content is None:
-                fresh[candidate.key] = candidate
-                self._account(candidate, Fate.STORED)
+        remaining = iter(kept)
+        for candidate, may_collect in zip(candidates, allowed, strict=True):
+            if may_collect:
+                self._place(next(remaining), known, last, fresh, amended)
             else:
-                # A second content under a key of this very payload replaces the first.
-                (fresh if candidate.key in fresh else amended)[candidate.key] = (
-                    candidate
-                )
-                self._account(candidate, Fate.AMENDED)
+                self._account(candidate, Fate.WITHHELD, "consent")
         self._insert(key, list(fresh.values()), known)
         for candidate in amended.values():
             self._amend(key, candidate, known[candidate.key][0], known)
+
+    def _place(
+        self,
+        candidate: Candidate,
+        known: Known,
+        last: dict[bytes, bytes],
+        fresh: dict[bytes, Candidate],
+        amended: dict[bytes, Candidate],
+    ) -> None:
+        """Put a candidate where it belongs, by what is stored under its key.
+
+        Of several contents under a key of one payload the last one counts; where that
+        is stored, the payload is a replay, and none of them changes anything.
+        """
+        at = candidate.key
+        stored = known.get(at, (0, None))[1]
+        seen = fresh.get(at) or amended.get(at)
+        if stored == last[at] or (seen and seen.content == candidate.content):
+            self._account(candidate, Fate.DUPLICATE)
+        elif stored is None and seen is None:
+            fresh[at] = candidate
+            self._account(candidate, Fate.STORED)
+        else:
+            (fresh if at in fresh else amended)[at] = candidate
+            self._account(candidate, Fate.AMENDED)
 
     def _account(
         self, candidate: Candidate, fate: Fate, reason: str | None = None
@@ -271,13 +297,13 @@ class Batch:
         collect = self._of(candidate).collect
         if collect is True or collect is False:
             return collect
-        start, end = _interval(candidate.normalised.measurement)
+        measurement = candidate.normalised.measurement
         return evaluate(
             collect,
             Row(
                 reference="",
-                start_us=start,
-                end_us=end,
+                start_us=measurement.start_us,
+                end_us=measurement.end_us,
                 codings=self._of(candidate).codings,
             ),
         )
@@ -289,8 +315,25 @@ class Batch:
             constants = self._constants[at] = self._derive(candidate)
         return constants
 
+    def _signed(self, candidate: Candidate) -> Constants:
+        """Return the constants of what is to be stored, with their signature."""
+        constants = self._of(candidate)
+        if not constants.signature_id:
+            constants = self._constants[_alike(candidate)] = constants._replace(
+                signature_id=signatures.intern(
+                    self._transaction,
+                    candidate.wearer.state.key,
+                    types.number_of("Observation"),
+                    constants.code_key,
+                    constants.facets,
+                )
+            )
+        return constants
+
     def _derive(self, candidate: Candidate) -> Constants:
         """Work out the constants from a resource of this shape."""
+        if candidate.sources:
+            candidate = candidate._replace(sources=(_SAMPLE_SOURCE,))
         bare = fhir_json.loads(self._render(candidate, "x", "1", _SAMPLE, (), "final"))
         found = labels.label(bare)
         security = tuple(
@@ -311,15 +354,8 @@ class Batch:
             self._transaction, self._delivery.grant, state, described.facets
         )
         return Constants(
-            signatures.intern(
-                self._transaction,
-                state.key,
-                types.number_of("Observation"),
-                code_key,
-                described.facets,
-            )
-            if collect is not False
-            else 0,
+            0,
+            described.facets,
             code_key,
             self._repository.concepts.intern(
                 self._transaction, category_codings(resource)
@@ -373,7 +409,7 @@ class Batch:
         self,
         key: int,
         candidates: Sequence[Candidate],
-        known: dict[bytes, tuple[int, bytes]],
+        known: Known,
     ) -> None:
         if not candidates:
             return
@@ -385,7 +421,7 @@ class Batch:
         rows_of.update((one.hex(), row) for one, (row, _) in known.items())
         now_us = repository.clock()
         first = counters.take(transaction, "seq", len(candidates))
-        shared = [self._of(candidate) for candidate in candidates]
+        shared = [self._signed(candidate) for candidate in candidates]
         ids = [rows.public_id(row) for row in made]
         instant = fhir_instant(now_us)
         bodies = repository.codec.encode_many(
@@ -486,7 +522,7 @@ class Batch:
         key: int,
         candidate: Candidate,
         row: int,
-        known: dict[bytes, tuple[int, bytes]],
+        known: Known,
     ) -> None:
         transaction, repository = self._transaction, self._repository
         old = resources.current(transaction, row)
@@ -549,11 +585,34 @@ def _with_sources(candidate: Candidate, rows_of: dict[str, int]) -> Candidate:
     )
 
 
-def _interval(measurement: Measurement) -> tuple[int, int]:
-    """Return first and last microsecond of the measurement's time, as written."""
-    ends = measurement.end_us != measurement.start_us
-    text = (measurement.end if ends else None) or measurement.start
-    return measurement.start_us, measurement.end_us + _width(text) - 1
+def _rooted(
+    candidates: Sequence[Candidate], allowed: Sequence[bool], known: Known
+) -> list[Candidate]:
+    """Return what may be collected; what was taken from a withheld one names none."""
+    withheld = {
+        candidate.key.hex()
+        for candidate, may_collect in zip(candidates, allowed, strict=True)
+        if not may_collect and candidate.key not in known
+    }
+    return [
+        candidate._replace(sources=())
+        if withheld.intersection(candidate.sources)
+        else candidate
+        for candidate, may_collect in zip(candidates, allowed, strict=True)
+        if may_collect
+    ]
+
+
+def _search_end(normalised: Normalised) -> int:
+    """Return the last microsecond that the written time covers."""
+    measurement = normalised.measurement
+    text = measurement.start
+    if measurement.end is not None and (
+        measurement.end_us != measurement.start_us
+        or normalised.kind.effective is Effective.PERIOD
+    ):
+        text = measurement.end
+    return measurement.end_us + _width(text) - 1
 
 
 def _width(text: str) -> int:
@@ -565,15 +624,16 @@ def _width(text: str) -> int:
 
 
 def _entry(candidate: Candidate, constants: Constants, key: int, row: int) -> Entry:
-    start, end = _interval(candidate.normalised.measurement)
+    measurement = candidate.normalised.measurement
+    start = measurement.start_us
     return (
         key,
         constants.code_key,
         start,
         row,
         constants.signature_id,
-        end - start,
+        _search_end(candidate.normalised) - start,
         start,
-        end,
+        measurement.end_us,
         constants.category_key,
     )

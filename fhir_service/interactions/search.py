@@ -7,6 +7,7 @@ https://hl7.org/fhir/R4/http.html#search
 """
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 from urllib.parse import parse_qsl
 
 from conformance import fhir_json
@@ -38,8 +39,22 @@ PAGE = "_page"
 CANDIDATES = 200
 """Rows looked at in one go where the view is applied row by row."""
 
-Hit = tuple[Position, int, bytes]
-"""Position, seq, body; the first of the next page has no body."""
+
+class Found(NamedTuple):
+    """What a page shows.
+
+    Attributes:
+        bodies: The resources, in order.
+        seqs: The exact versions, for the audit.
+        last: Where the next page begins; None where nothing follows.
+        total: How many match, where it was asked for.
+
+    """
+
+    bodies: list[bytes]
+    seqs: list[int]
+    last: Position | None
+    total: int | None
 
 
 def search(exchange: Exchange, type_: str) -> Response:
@@ -64,8 +79,9 @@ def search(exchange: Exchange, type_: str) -> Response:
                 bound_to=_binding(exchange, query),
                 now_us=exchange.now_us,
             )
-        found, total = _find(exchange, snapshot, query, after, filters)
-    return _page(exchange, query, found, total)
+        found = _find(exchange, snapshot, query, after, filters)
+    exchange.disclosed = found.seqs
+    return _page(exchange, query, found)
 
 
 def _asked(exchange: Exchange, type_: str) -> tuple[SearchQuery, str | None]:
@@ -105,7 +121,7 @@ def _find(
     query: SearchQuery,
     after: Position | None,
     filters: tuple[Filters, ...],
-) -> tuple[list[Hit], int | None]:
+) -> Found:
     if query.type == "Observation" and query.patients and not query.tokens_of("_id"):
         return _observations(exchange, snapshot, query, after, filters)
     return _rows(exchange, snapshot, query, after, filters)
@@ -131,35 +147,32 @@ def _observations(
     query: SearchQuery,
     after: Position | None,
     filters: tuple[Filters, ...],
-) -> tuple[list[Hit], int | None]:
+) -> Found:
     services = exchange.services
     state = _one_patient(exchange, snapshot, query)
     if state is None:
-        return [], 0
+        return _nothing(query)
     decided = services.gate.view(snapshot, exchange.who, state, "Observation")
     exchange.basis = decided.basis
     question = _question(snapshot, query, decided, after, filters)
     if question is None:
-        return [], 0
+        return _nothing(query)
     total = observations.total(snapshot, question) if _wants_total(query) else None
-    rows = observations.page(snapshot, question, query.count + 1) if query.count else []
-    codec = services.repository.codec
-    bodies = codec.decode_many(
-        snapshot,
-        [
-            (state.key, row, version, body)
-            for _, row, _, version, body in rows[: query.count]
-        ],
+    count, key = query.count, state.key
+    rows = observations.page(snapshot, question, count + 1) if count else []
+    shown = rows[:count]
+    return Found(
+        services.repository.codec.decode_many(
+            snapshot, [(key, row, version, body) for _, row, _, version, body in shown]
+        ),
+        [seq for _, _, seq, _, _ in shown],
+        Position(shown[-1][0], shown[-1][1]) if len(rows) > count else None,
+        total,
     )
-    hits = [
-        (Position(start, row), seq, body)
-        for (start, row, seq, _, _), body in zip(rows, bodies, strict=False)
-    ]
-    return [*hits, *_one_more(len(rows) > query.count)], total
 
 
-def _one_more(there_is: bool) -> list[Hit]:  # noqa: FBT001 - a fact, not a choice
-    return [(Position(0, 0), 0, b"")] if there_is else []
+def _nothing(query: SearchQuery) -> Found:
+    return Found([], [], None, 0 if _wants_total(query) else None)
 
 
 def _wants_total(query: SearchQuery) -> bool:
@@ -250,23 +263,28 @@ def _rows(
     query: SearchQuery,
     after: Position | None,
     filters: tuple[Filters, ...],
-) -> tuple[list[Hit], int | None]:
+) -> Found:
     """Answer from candidates that the view is applied to one by one."""
-    first = after.row if after else 0
-    hits: list[Hit] = []
-    total = 0
+    first, wants_total = after.row if after else 0, _wants_total(query)
+    shown: list[Stored] = []
+    total, is_more = 0, False
     for stored in _candidates(exchange, snapshot, query):
         if not _is_visible(exchange, snapshot, query, stored, filters):
             continue
         total += 1
-        if stored.row > first and len(hits) <= query.count:
-            hits.append((Position(0, stored.row), stored.seq, b""))
-            if len(hits) <= query.count:
-                body = exchange.services.repository.body(snapshot, stored)
-                hits[-1] = (*hits[-1][:2], body)
-        if len(hits) > query.count and not _wants_total(query):
-            break
-    return hits, total if _wants_total(query) else None
+        if stored.row > first and len(shown) < query.count:
+            shown.append(stored)
+        elif stored.row > first:
+            is_more = True
+            if not wants_total:
+                break
+    repository = exchange.services.repository
+    return Found(
+        [repository.body(snapshot, stored) for stored in shown],
+        [stored.seq for stored in shown],
+        Position(0, shown[-1].row) if is_more and shown else None,
+        total if wants_total else None,
+    )
 
 
 def _candidates(
@@ -399,35 +417,27 @@ def _is_updated_within(query: SearchQuery, stored: Stored) -> bool:
     )
 
 
-def _page(
-    exchange: Exchange, query: SearchQuery, found: list[Hit], total: int | None
-) -> Response:
+def _page(exchange: Exchange, query: SearchQuery, found: Found) -> Response:
     base = f"{exchange.services.base_url}/{query.type}"
-    place, start = base.encode(), len(f'{{"resourceType":"{query.type}","id":"')
-    shown = found[: query.count]
-    exchange.disclosed += [seq for _, seq, _ in shown]
     links = [("self", f"{base}?{query.asked}" if query.asked else base)]
-    if len(found) > query.count and shown:
+    if found.last is not None:
         token = seal(
             exchange.services.page_key,
-            shown[-1][0],
+            found.last,
             bound_to=_binding(exchange, query),
             now_us=exchange.now_us,
         )
         joined = f"{query.asked}&" if query.asked else ""
         links.append(("next", f"{base}?{joined}{PAGE}={token}"))
     body = searchset(
-        [(b"%b/%b" % (place, id_of(body, start)), body) for _, _, body in shown],
+        query.type,
+        base,
+        found.bodies,
         links=links,
-        total=total,
+        total=found.total,
         outcome=[_ignored(name) for name in query.ignored],
     )
     return resource_response(body)
-
-
-def id_of(body: bytes, start: int) -> bytes:
-    """Return the id of a stored body: its second member, by our own hand."""
-    return body[start : body.index(b'"', start)]
 
 
 def _ignored(name: str) -> Issue:

@@ -13,14 +13,10 @@ Link = tuple[str, str]
 """Relation and absolute URL."""
 
 
-Match = tuple[bytes, bytes]
-"""Absolute URL on the public base, and the resource as JSON."""
-
-_MATCH = b',"search":{"mode":"match"}}'
-
-
-def searchset(
-    matches: Sequence[Match],
+def searchset(  # noqa: PLR0913 - one argument a part of the Bundle
+    type_: str,
+    base: str,
+    bodies: Sequence[bytes],
     *,
     links: Iterable[Link],
     total: int | None = None,
@@ -29,7 +25,9 @@ def searchset(
     """Return a searchset Bundle; empty arrays are left out, as FHIR demands.
 
     Args:
-        matches: The entries, in order.
+        type_: The type of every entry.
+        base: Absolute URL of the type, on the public base.
+        bodies: The resources as stored, in order.
         links: `self` first.
         total: The exact number of matches, where it was asked for.
         outcome: What the client should know, as an OperationOutcome entry.
@@ -41,23 +39,29 @@ def searchset(
     parts.append(b',"link":[')
     parts.append(
         b",".join(
-            b'{"relation":%s,"url":%s}' % (_text(relation), _text(url))
+            b'{"relation":%b,"url":%b}' % (_text(relation), _text(url))
             for relation, url in links
         )
     )
     parts.append(b"]")
-    if matches or outcome:
-        entries = [
-            b'{"fullUrl":"%b","resource":%b%b' % (full_url, body, _MATCH)
-            for full_url, body in matches
-        ]
-        if outcome:
-            entries.append(_outcome(outcome))
-        parts.append(b',"entry":[')
-        parts.append(b",".join(entries))
-        parts.append(b"]")
+    entries = _matches(type_, base, bodies)
+    if outcome:
+        entries.append(_outcome(outcome))
+    if entries:
+        parts += (b',"entry":[', b",".join(entries), b"]")
     parts.append(b"}")
     return b"".join(parts)
+
+
+def _matches(type_: str, base: str, bodies: Sequence[bytes]) -> list[bytes]:
+    """Return the entries; a stored body's id is its second member, by our own hand."""
+    start = len(f'{{"resourceType":"{type_}","id":"')
+    head = f'{{"fullUrl":"{base}/'.encode()
+    return [
+        b'%b%b","resource":%b,"search":{"mode":"match"}}'
+        % (head, body[start : body.index(b'"', start)], body)
+        for body in bodies
+    ]
 
 
 def _text(value: str) -> bytes:

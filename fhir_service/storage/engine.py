@@ -163,6 +163,9 @@ class Database:
         self._guard = threading.Lock()
         self._writer: _Writer | None = None
         self.tail: Tail | None = None
+        self.on_rollback: list[Callable[[], None]] = []
+        """Called in the writer when a transaction of several jobs was lost: what was
+        remembered of its uncommitted state must be forgotten."""
 
     @contextmanager
     def read(self) -> Iterator[Snapshot]:
@@ -448,9 +451,11 @@ def _discard(connection: Any) -> None:
 
 
 def _fail(jobs: Sequence[_Job], error: Exception) -> None:
+    failure = FHIRError(IssueType.NO_STORE, "The database cannot be written just now.")
+    failure.__cause__ = error
     for job in jobs:
         if not job.future.done():
-            job.future.set_exception(error)
+            job.future.set_exception(failure)
 
 
 def _size(path: str) -> int:

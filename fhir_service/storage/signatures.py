@@ -89,6 +89,11 @@ class Signatures:
             self._remember(at, known)
         return known
 
+    def forget(self) -> None:
+        """Forget every signature that was remembered."""
+        with self._guard:
+            self._known.clear()
+
     def _remember(self, at: tuple[int, int], known: tuple[Signature, ...]) -> None:
         with self._guard:
             self._known[at] = known

@@ -13,6 +13,7 @@ from conformance.fhir_json import (
     Number,
     dumps,
     loads,
+    loads_foreign,
     loads_object,
     pretty,
 )
@@ -447,3 +448,20 @@ def test_a_decimal_that_is_not_finite_is_refused(text):
 def test_twenty_megabytes_of_brackets_are_refused_without_recursion():
     with pytest.raises(FHIRError, match="deeper"):
         loads(b"[" * 20_000_000)
+
+
+def test_control_characters_of_foreign_json_become_the_replacement_character():
+    data = rb'{"build":"1.34\u0000","b\b":"\\u0000 \t\u001F\u000a","c":72.50}'
+
+    assert loads_foreign(data) == {
+        "build": "1.34\ufffd",
+        "b\ufffd": "\\u0000 \t\ufffd\n",
+        "c": Decimal("72.50"),
+    }
+
+
+def test_foreign_json_is_refused_for_every_other_fault():
+    with pytest.raises(FHIRError):
+        loads_foreign(rb'{"a":"\ud800"}')
+    with pytest.raises(FHIRError):
+        loads_foreign(b'{"a":1,"a":2}')

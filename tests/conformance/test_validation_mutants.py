@@ -262,7 +262,7 @@ HEART_RATE_MUTANTS: dict[str, tuple[Mutation, IssueType, str]] = {
     "a reference to what is not contained (ref-1)": (
         put("device", "reference", "#nobody"),
         INVARIANT,
-        "device",
+        "device.reference",
     ),
     "a subject that is an Observation": (
         put("subject", "reference", "Observation/1"),

@@ -30,30 +30,42 @@ def oracle_permits(scene, resource, *faults):
 
 def engine_answers(scene, resource):
     """Return the signature's formula, the decision of the resource, and its row."""
+    described = description(scene, resource)
+    prepared = preparation(scene, described.patient)
+    row = row_of(scene, resource)
+    formula = prepared.formula(described.facets)
+    return formula, decide_resource(prepared, described.facets, row), row
+
+
+def description(scene, resource):
+    deployment = Deployment(zone=scene.world.zone, own_bases=scene.world.own_bases)
+    return describe(resource, labels=stated_labels(resource), deployment=deployment)
+
+
+def preparation(scene, patient):
     world = scene.world
     deployment = Deployment(zone=world.zone, own_bases=world.own_bases)
-    described = describe(
-        resource, labels=stated_labels(resource), deployment=deployment
-    )
     topology = Topology(parents={c: (p,) for c, p in world.device_parents.items()})
-    prepared = prepare(
+    return prepare(
         [read(consent, deployment=deployment) for consent in scene.consents],
         scene.request,
-        Subject(patient=described.patient, topology=topology),
+        Subject(patient=patient, topology=topology),
         Policy(default=scene.default),
     )
+
+
+def row_of(scene, resource):
+    described = description(scene, resource)
     me = f"{resource['resourceType']}/{resource['id']}"
-    row = Row(
+    return Row(
         reference=me,
         start_us=described.start_us,
         end_us=described.end_us,
         mentions=described.mentions,
         referred_by=frozenset(
             f"{other['resourceType']}/{other['id']}"
-            for other in world.resources
-            if me in {local(text, world.own_bases) for text in references(other)}
+            for other in scene.world.resources
+            if me in {local(text, scene.world.own_bases) for text in references(other)}
         ),
         codings=described.codings,
     )
-    formula = prepared.formula(described.facets)
-    return formula, decide_resource(prepared, described.facets, row), row

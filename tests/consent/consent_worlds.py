@@ -76,10 +76,11 @@ class Scenario:
     default: DefaultPolicy
 
 
-def scenario(seed, focus=()):
+def scenario(seed, focus=(), resources=None):
     """Return a world and a question; the elements of `focus` are frequent in it."""
     rng = random.Random(seed)
-    resources = tuple(resource(rng, n) for n in range(rng.randint(1, 4)))
+    count = rng.randint(1, 4)
+    resources = tuple(resource(rng, n) for n in range(resources or count))
     world = World(
         zone=rng.choice((UTC, ZoneInfo("America/New_York"))),
         own_bases=(BASE,),

@@ -1,11 +1,19 @@
 """The engine against the plain oracle, on random worlds; and the oracle's own power."""
 
 import pytest
-from consent_engine import engine_permits, oracle_permits
+from consent_engine import (
+    description,
+    engine_permits,
+    oracle_permits,
+    preparation,
+    row_of,
+)
 from consent_oracle import FAULTS
 from consent_worlds import scenario
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from consent.formula import evaluate
 
 SEEDS = st.integers(min_value=0, max_value=10**9)
 
@@ -40,6 +48,20 @@ def test_formula_and_resource_decide_as_the_oracle_does(seed):
 
     for resource in scene.world.resources:
         assert engine_permits(scene, resource) == oracle_permits(scene, resource)
+
+
+@settings(max_examples=120, deadline=None, derandomize=True)
+@given(SEEDS, st.sampled_from([(), *FOCUS.values()]))
+def test_signatures_that_share_a_formula_are_decided_alike(seed, focus):
+    scene = scenario(seed, focus, resources=12)
+    prepared = preparation(scene, "Patient/p1")
+
+    for resource in scene.world.resources:
+        described = description(scene, resource)
+        if described.patient == "Patient/p1":
+            formula = prepared.formula(described.facets)
+            released = evaluate(formula, row_of(scene, resource))
+            assert released == oracle_permits(scene, resource)
 
 
 @pytest.mark.parametrize("fault", FAULTS)

@@ -19,6 +19,7 @@ from werkzeug.test import TestResponse
 
 from consent.audit import entry, verification
 from consent.audit.entry import AuditRecord
+from consent.audit.merkle import TreeHead
 from fhir_service import audit_trail
 from fhir_service.app import create_app
 from fhir_service.auth.token_hash import token_hash
@@ -35,7 +36,7 @@ ACT_REASON = "http://terminology.hl7.org/CodeSystem/v3-ActReason"
 ACTION = "http://terminology.hl7.org/CodeSystem/consentaction"
 RESOURCE_TYPES = "http://hl7.org/fhir/resource-types"
 LOINC = "http://loinc.org"
-HEART_RATE, STEPS, SPO2, WEIGHT = "8867-4", "55423-8", "59408-5", "29463-7"
+HEART_RATE, RESTING, STEPS, SPO2 = "8867-4", "40443-4", "55423-8", "59408-5"
 
 Json = dict[str, Any]
 Headers = Mapping[str, str]
@@ -169,7 +170,8 @@ class World:
         )
 
     def create(self, resource: Json, headers: Headers) -> Json:
-        answer = self.send("POST", f"/fhir/{resource['resourceType']}", resource, headers)
+        path = f"/fhir/{resource['resourceType']}"
+        answer = self.send("POST", path, resource, headers)
         assert answer.status_code == 201, answer.get_data(as_text=True)
         return answer.json
 
@@ -207,17 +209,17 @@ class World:
         deployment = self.deployment
         with deployment.database.read() as snapshot:
             head = audit_log.head(snapshot)
+            assert head is not None
             return verification.verify(
                 audit_log.entries(snapshot),
-                None if head is None else head_of(head),
-                audit_trail.checkpoints_in(deployment.checkpoints),
+                head=TreeHead(head.frontier.size, head.frontier.root()),
+                checkpoints=[
+                    *audit_trail.checkpoints_in(deployment.checkpoints),
+                    head.note.encode(),
+                ],
                 origin=audit_trail.origin_of(deployment.keys),
-                key=deployment.keys.audit_signing.public_key(),
+                public_key=deployment.keys.audit_signing.public_key(),
             )
-
-
-def head_of(head: Any) -> Any:
-    return head
 
 
 def patient(organization: str | None = None, value: str | None = None) -> Json:
@@ -289,13 +291,15 @@ def actor(reference: str) -> list[Json]:
     ]
 
 
-def observation(patient_id: str, code: str = HEART_RATE, **more: Any) -> Json:
+def observation(patient_id: str, code: str = RESTING, **more: Any) -> Json:
     """Return an Observation that a practice-management system authors: no device."""
+    value = {} if "valueCodeableConcept" in more else {"valueInteger": 1}
     return {
         "resourceType": "Observation",
         "status": "final",
         "code": {"coding": [{"system": LOINC, "code": code}]},
         "subject": {"reference": f"Patient/{patient_id}"},
+        **value,
         **more,
     }
 
@@ -393,9 +397,10 @@ def link(bundle: Json, relation: str) -> str | None:
 
 def furnish(world: World) -> Clinic:
     """Return the world with an organisation, a patient and clients."""
-    admin = world.client("admin", "system/*.cruds")
-    made = world.create({"resourceType": "Organization", "name": "Clinic"}, admin)
+    founder = world.client("founder", "system/Organization.c")
+    made = world.create({"resourceType": "Organization", "name": "Clinic"}, founder)
     organization = f"Organization/{made['id']}"
+    admin = world.client("admin", "system/*.cruds", organization=organization)
     person = world.create(patient(organization, "user-1"), admin)
     return Clinic(
         world=world,

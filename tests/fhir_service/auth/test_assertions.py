@@ -50,7 +50,6 @@ def assert_refused(response: Any, audit: Audit, reason: str) -> None:
         "error_description": "The client did not prove its identity.",
     }
     assert response.headers["Cache-Control"] == "no-store"
-    assert response.headers["WWW-Authenticate"].startswith("private_key_jwt")
     assert audit.last == ("token-refused", reason)
 
 
@@ -241,7 +240,6 @@ def test_a_payload_that_is_no_plain_object_is_refused(
         lambda text: text.replace("-", "+").replace("_", "/") + "+",
         lambda text: text[:-1] + chr(ord(text[-1]) + 1),
         lambda text: "é" + text[1:],
-        lambda text: text[:-1] + ALPHABET[ALPHABET.index(text[-1]) ^ 1],
     ],
 )
 def test_a_spoilt_assertion_is_refused(
@@ -251,6 +249,13 @@ def test_a_spoilt_assertion_is_refused(
 
     assert response.get_json()["error"] == "invalid_client"
     assert audit.last[1] in {"malformed", "bad-signature"}
+
+
+def test_a_signature_has_one_spelling(ask: Ask, sign: Sign, audit: Audit) -> None:
+    text = sign()
+    respelt = text[:-1] + ALPHABET[ALPHABET.index(text[-1]) ^ 1]
+
+    assert_refused(ask(respelt), audit, "malformed")
 
 
 def test_a_changed_payload_is_refused(ask: Ask, sign: Sign, audit: Audit) -> None:

@@ -1,0 +1,121 @@
+"""Load from outside the server: wrk where it is installed, else a program of ours.
+
+Either shares the processors with the server, as the figures' page says. A round in
+which a single answer was not 200 is no measurement.
+
+https://github.com/wg/wrk
+"""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from fhir_service.bench.stage import BenchError
+
+_LUA = Path(__file__).with_name("requests.lua")
+_GRACE_S = 30
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Round:
+    """What one round of load has seen.
+
+    Attributes:
+        answers: How many.
+        seconds: In which time.
+        body_bytes: Of all answers, heads included.
+        p50_ms: Median latency.
+        p99_ms: 99th percentile of the latency.
+
+    """
+
+    answers: int
+    seconds: float
+    body_bytes: int
+    p50_ms: float
+    p99_ms: float
+
+    @property
+    def rate(self) -> float:
+        """Answers a second."""
+        return self.answers / self.seconds
+
+
+@dataclass(frozen=True, kw_only=True)
+class Load:
+    """A load generator aimed at a server.
+
+    Attributes:
+        name: What it is, for the table.
+        command: The program and what is the same in each round.
+        connections: How many are open at once.
+
+    """
+
+    name: str
+    command: tuple[str, ...]
+    connections: int
+
+    def round(self, paths: Path, headers: Path, *, skip: int, seconds: float) -> Round:
+        """Ask the paths of a file in turn, for a time.
+
+        Args:
+            paths: One path a line.
+            headers: One header a line, as it is sent.
+            skip: Paths to pass over at first, so that no two rounds are the same.
+            seconds: How long.
+
+        Raises:
+            BenchError: where the load generator failed, or an answer was not 200.
+
+        """
+        arguments = _arguments(self, seconds, paths, headers, skip)
+        done = subprocess.run(  # noqa: S603 - the program that was found, or our own
+            arguments,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=seconds + _GRACE_S,
+        )
+        seen = [line for line in done.stdout.splitlines() if line.startswith("{")]
+        if done.returncode or not seen:
+            raise BenchError(f"The load generator failed: {done.stderr[-500:]}")
+        counted = json.loads(seen[-1])  # Our own line, not a payload.
+        if counted.pop("errors") or not counted["answers"]:
+            raise BenchError("The server answered under load with errors.")
+        return Round(**counted)
+
+
+def load(url: str, connections: int, *, only_ours: bool = False) -> Load:
+    """Return the load generator of this machine."""
+    wrk = None if only_ours else shutil.which("wrk")
+    if wrk is not None:
+        return Load(
+            name="wrk",
+            command=(wrk, "--threads=1", f"--script={_LUA}", url),
+            connections=connections,
+        )
+    return Load(
+        name="the bench's own load generator",
+        command=(sys.executable, "-m", "fhir_service.bench.generator", url),
+        connections=connections,
+    )
+
+
+def _arguments(
+    load: Load, seconds: float, paths: Path, headers: Path, skip: int
+) -> Sequence[str]:
+    scripted = [str(paths), str(headers), str(skip)]
+    if load.name == "wrk":
+        return [
+            *load.command,
+            f"--connections={load.connections}",
+            f"--duration={max(1, round(seconds))}s",
+            "--",
+            *scripted,
+        ]
+    return [*load.command, str(load.connections), str(seconds), *scripted]

@@ -1,0 +1,1 @@
+"""A demonstration with synthetic data: a cohort, clients, users, and one query."""

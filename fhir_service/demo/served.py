@@ -1,0 +1,120 @@
+"""The server as a process of its own, from its first answer to its last."""
+
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from ipaddress import ip_address
+from types import FrameType
+from typing import IO
+from urllib.parse import urlsplit
+
+import requests
+
+from conformance.issues import FHIRError, IssueType
+from fhir_service.server import probe_address
+from fhir_service.settings import Settings, SettingsError, environment_of
+
+COMMAND = (sys.executable, "-c", "from fhir_service.cli import main; main(['serve'])")
+LOCALHOST = "localhost"
+START_S = 60
+POLL_S = 0.05
+
+Process = subprocess.Popen[bytes]
+
+
+def at_this_machine(settings: Settings) -> Settings:
+    """Return the settings with a public address that leads to the port served.
+
+    Raises:
+        SettingsError: where the address is in use, or not this machine's.
+
+    """
+    probe_address(settings)
+    public = urlsplit(settings.public_url)
+    if public.hostname != LOCALHOST or public.port == settings.port:
+        return settings
+    return replace(settings, public_url=f"http://{LOCALHOST}:{settings.port}")
+
+
+def at_a_free_port(settings: Settings) -> Settings:
+    """Return the settings as they are, or with another port where theirs is in use."""
+    try:
+        return at_this_machine(settings)
+    except SettingsError:
+        with socket.socket() as probe:
+            probe.bind((settings.host, 0))
+            port: int = probe.getsockname()[1]
+        return at_this_machine(replace(settings, port=port))
+
+
+@contextmanager
+def serving(settings: Settings, log: IO[bytes] | None = None) -> Iterator[Process]:
+    """Run the server until the block ends; yield it once it is ready.
+
+    Args:
+        settings: What it is given in its environment.
+        log: Where its log goes; standard error where None.
+
+    Raises:
+        FHIRError: `exception` where it does not become ready.
+
+    """
+    process = subprocess.Popen(COMMAND, env=environment_of(settings), stderr=log)  # noqa: S603 - our own command
+    try:
+        with _forwarding(process):
+            _await(process, settings)
+            yield process
+    finally:
+        _stop(process, settings)
+
+
+@contextmanager
+def _forwarding(process: Process) -> Iterator[None]:
+    """Hand SIGTERM on; SIGINT reaches the server by itself, from the terminal."""
+
+    def forward(_number: int, _frame: FrameType | None) -> None:
+        process.terminate()
+
+    before = signal.signal(signal.SIGTERM, forward)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _await(process: Process, settings: Settings) -> None:
+    host = LOCALHOST if _is_any(settings.host) else settings.host
+    url = f"http://{host}:{settings.port}/readyz"
+    end = time.monotonic() + START_S
+    while time.monotonic() < end and process.poll() is None:
+        try:
+            if requests.get(url, timeout=POLL_S * 20).ok:
+                return
+        except requests.RequestException:
+            pass
+        time.sleep(POLL_S)
+    raise FHIRError(
+        IssueType.EXCEPTION, "The server did not become ready; see its log."
+    )
+
+
+def _is_any(host: str) -> bool:
+    try:
+        return ip_address(host).is_unspecified
+    except ValueError:
+        return False
+
+
+def _stop(process: Process, settings: Settings) -> None:
+    if process.poll() is None:
+        process.terminate()
+    try:
+        process.wait(settings.stop_deadline_s + POLL_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

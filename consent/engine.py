@@ -5,7 +5,9 @@ pruned. Then each signature is folded into a formula over a row's time and links
 the same fold over one row's booleans decides that row and says why.
 
 For every purpose and every action: a deny of any consent wins, else a permit of any,
-else the default policy; all must come out permitted. docs/consent.md publishes it.
+else the default policy; all must come out permitted.
+
+https://hl7.org/fhir/R4/consent.html
 """
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence

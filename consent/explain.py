@@ -2,7 +2,7 @@
 
 The same votes as for signatures, taken over the row's own facts.
 
-docs/consent.md
+https://hl7.org/fhir/R4/consent.html
 """
 
 from collections.abc import Iterator

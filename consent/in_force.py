@@ -4,7 +4,7 @@ Active, of the patient, of a scope that speaks for the purpose, written and begu
 ended. A broken period counts as one that contains every moment, so that the linter
 sees it.
 
-docs/consent.md
+https://hl7.org/fhir/R4/consent.html
 """
 
 from collections.abc import Iterator, Sequence

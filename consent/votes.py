@@ -4,7 +4,7 @@ Children speak before their parent; among siblings a deny wins. A nested rule is
 of the rule above it for request selectors; an exception lives inside the rule that it
 excepts. Votes are formulas; over one row's booleans they are booleans.
 
-docs/consent.md
+https://hl7.org/fhir/R4/consent.html
 """
 
 from collections.abc import Callable, Iterator

@@ -9,7 +9,7 @@ docs/consent.md has the algorithm.
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -138,9 +138,9 @@ class Gate:
             OrderedDict()
         )
         self._prepared: OrderedDict[tuple[object, ...], _Timed] = OrderedDict()
-        self._decided: OrderedDict[
-            tuple[object, ...], tuple[PreparedRequest, Decided]
-        ] = OrderedDict()
+        self._decided: OrderedDict[tuple[object, ...], tuple[_Timed, Decided]] = (
+            OrderedDict()
+        )
         self._guard = threading.Lock()
 
     def forget(self) -> None:
@@ -157,30 +157,29 @@ class Gate:
         self, snapshot: Snapshot, grant: Grant, state: PatientState, type_: str
     ) -> Decided:
         """Return what the grant may see of the patient's resources of a type."""
-        request, prepared = self._reading(snapshot, grant, state)
+        actions = reading(grant, state)
         at = (
             state.key,
             state.signature_version,
             state.consent_epoch,
+            state.organization,
             type_,
-            request.context,
+            actions,
+            grant.actors,
+            grant.purposes,
+            grant.individual_known,
         )
         known = self._decided.get(at)
-        if known is not None and known[0] is prepared:
+        if known is not None and known[0].holds(self._clock()):
             return known[1]
         try:
-            decided = self._decide(snapshot, prepared, state, type_)
+            timed = self._prepare(snapshot, self._request(grant, actions), state)
+            decided = self._decide(snapshot, timed.prepared, state, type_)
         except Exception as error:  # noqa: BLE001 - whatever fails in the engine denies
             _log.error("consent-failed", **describe_error(error))
             return _hidden(state.key, (state.id,), _FAILED)
-        self._remember(self._decided, at, (prepared, decided), REMEMBERED_DECISIONS)
+        self._remember(self._decided, at, (timed, decided), REMEMBERED_DECISIONS)
         return decided
-
-    def _reading(
-        self, snapshot: Snapshot, grant: Grant, state: PatientState
-    ) -> tuple[AccessRequest, PreparedRequest]:
-        request = self._request(grant, reading(grant, state))
-        return request, self._prepare(snapshot, request, state)
 
     def reasons(
         self, snapshot: Snapshot, grant: Grant, stored: Stored
@@ -190,7 +189,8 @@ class Gate:
         For people who ask why; what may be seen is told by `permits` alone.
         """
         state = self.state(snapshot, stored.patient_key)
-        _, prepared = self._reading(snapshot, grant, state)
+        request = self._request(grant, reading(grant, state))
+        prepared = self._prepare(snapshot, request, state).prepared
         body = fhir_json.loads(self._repository.body(snapshot, stored))
         described = describe(
             body, labels=label(body), deployment=self._repository.deployment
@@ -253,14 +253,7 @@ class Gate:
         if any(not alternative for alternative in filters):
             return True
         body = fhir_json.loads(self._repository.body(snapshot, stored))
-        codings = category_codings(body)
-        return any(
-            all(
-                one.parameter == "category" and (one.system, one.code) in codings
-                for one in alternative
-            )
-            for alternative in filters
-        )
+        return admits(filters, category_codings(body))
 
     def collects(
         self, snapshot: Snapshot, grant: Grant, key: int, resource: Mapping[str, Any]
@@ -285,7 +278,7 @@ class Gate:
     ) -> Formula:
         """Return when a row with these facets may be collected."""
         request = self._request(grant, ("collect",))
-        prepared = self._prepare(snapshot, request, state)
+        prepared = self._prepare(snapshot, request, state).prepared
         return strengthen(prepared.formula(facets), _ASKABLE)
 
     @staticmethod
@@ -313,11 +306,11 @@ class Gate:
 
     def _prepare(
         self, snapshot: Snapshot, request: AccessRequest, state: PatientState
-    ) -> PreparedRequest:
+    ) -> _Timed:
         at = (state.key, state.consent_epoch, state.organization, request.context)
         known = self._prepared.get(at)
         if known is not None and known.holds(request.at_us):
-            return known.prepared
+            return known
         found = self.consents(snapshot, state)
         prepared = prepare(
             found,
@@ -331,7 +324,7 @@ class Gate:
         start_us, until_us = validity(found, request.at_us)
         timed = _Timed(prepared=prepared, start_us=start_us, until_us=until_us)
         self._remember(self._prepared, at, timed, REMEMBERED_DECISIONS)
-        return prepared
+        return timed
 
     def consents(
         self, snapshot: Snapshot, state: PatientState
@@ -354,6 +347,8 @@ class Gate:
             after=0,
             count=CONSENTS_OF_ONE_PATIENT,
         )
+        if len(stored) == CONSENTS_OF_ONE_PATIENT:
+            raise OverflowError("one patient has more consents than are read")
         for one in stored:
             body = self._repository.body(snapshot, one)
             yield read_bytes(
@@ -405,6 +400,17 @@ class Gate:
             cache[at] = value
             while len(cache) > size:
                 cache.popitem(last=False)
+
+
+def admits(filters: tuple[Filters, ...], categories: Collection[Coding]) -> bool:
+    """Whether one of a scope's alternatives covers a resource of these categories."""
+    return any(
+        all(
+            one.parameter == "category" and (one.system, one.code) in categories
+            for one in alternative
+        )
+        for alternative in filters
+    )
 
 
 def reading(grant: Grant, state: PatientState) -> tuple[str, ...]:

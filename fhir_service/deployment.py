@@ -168,6 +168,7 @@ def _assemble(
         seal=seal,
         clock=clock,
         capabilities=fhir_json.dumps(capabilities.statement(base_url, auth.token_url)),
+        page_lifetime_s=settings.page_lifetime_s,
         awaits_audit=settings.audit_wait == "durable",
     )
     return Deployment(

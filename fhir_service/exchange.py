@@ -15,15 +15,18 @@ from conformance import fhir_json
 from conformance.issues import FHIRError, IssueType
 from consent.audit import entry
 from consent.audit.entry import AuditRecord, Basis, Interaction, Outcome
-from fhir_service import errors, logs
+from fhir_service import errors
 from fhir_service.access import Gate
 from fhir_service.auth.bearer import AuthenticationError, Grant, authenticate
+from fhir_service.logs import describe
 from fhir_service.rest.message import Header, Request, Response
 from fhir_service.rest.refusals import status_of
 from fhir_service.storage.body import RequestSeal
 from fhir_service.storage.engine import Database, Snapshot
 from fhir_service.storage.repository import Repository
 from fhir_service.storage.tables import SHARED
+
+_log = structlog.get_logger()
 
 FHIR_JSON = "application/fhir+json"
 _CONTENT_TYPE: Header = ("content-type", f"{FHIR_JSON}; charset=utf-8")
@@ -43,6 +46,7 @@ class Services:
         seal: Encrypts what the audit keeps of a request.
         clock: Microseconds since 1970.
         capabilities: The CapabilityStatement as JSON.
+        page_lifetime_s: How long the link to a next page holds.
         awaits_audit: Whether a response waits for its audit row; False only in the
             benchmark that measures what waiting costs.
 
@@ -57,6 +61,7 @@ class Services:
     seal: RequestSeal
     clock: Callable[[], int]
     capabilities: bytes
+    page_lifetime_s: int
     awaits_audit: bool = True
 
 
@@ -147,31 +152,50 @@ _FAULT = "The service has met a fault of its own."
 _log = structlog.get_logger()
 
 
-def answer(exchange: Exchange, handler: Handler) -> Response:
-    """Return what `handler` answers, or its refusal; audited either way."""
+def answer(exchange: Exchange, handler: Handler, template: str = "") -> Response:
+    """Return what `handler` answers, or its refusal; audited either way.
+
+    Args:
+        exchange: The request.
+        handler: Answers it.
+        template: The route, for logs and metrics.
+
+    """
     try:
-        response = handler(exchange)
+        reply = handler(exchange)
+        outcome = Outcome.ALLOWED
     except FHIRError as error:
-        return refuse(exchange, error)
-    except Exception as error:  # noqa: BLE001 - a fault of our own is audited too
-        _log.error(
-            "failed", request_id=exchange.request.request_id, **logs.describe(error)
-        )
-        return refuse(exchange, FHIRError(IssueType.EXCEPTION, _FAULT))
-    return _audited(exchange, response, Outcome.ALLOWED)
+        reply, outcome = _refusal(exchange, error)
+    except Exception as error:  # noqa: BLE001 - the error handler: it is logged and audited
+        _log.error("failed", **describe(error))
+        reply, outcome = _refusal(exchange, _fault())
+    tickets = reply.tickets
+    if not exchange.is_audited:
+        leaf = exchange.leaf(reply.status, outcome)
+        ticket = exchange.services.database.log([leaf])
+        if exchange.services.awaits_audit:
+            tickets = (*tickets, ticket)
+    return Response(
+        status=reply.status,
+        headers=reply.headers,
+        body=reply.body,
+        tickets=tickets,
+        route=template,
+    )
+
+
+def _fault() -> FHIRError:
+    return FHIRError(IssueType.EXCEPTION, "The service has met a fault of its own.")
 
 
 _DENIED = frozenset({401, 403, 404, 410})
 
 
-def refuse(exchange: Exchange, error: FHIRError) -> Response:
-    """Return the OperationOutcome of `error`, audited."""
+def _refusal(exchange: Exchange, error: FHIRError) -> tuple[Response, Outcome]:
+    """Return the OperationOutcome of `error`, and what the audit calls it."""
     status = status_of(error)
     exchange.reason = exchange.reason or error.type.value
     exchange.disclosed = []
-    if exchange.written:
-        # The transaction was rolled back, and with it perhaps the key of a patient.
-        exchange.written, exchange.sealer = [], None
     headers: tuple[Header, ...] = (_CONTENT_TYPE,)
     if isinstance(error, AuthenticationError):
         headers += error.headers
@@ -180,23 +204,7 @@ def refuse(exchange: Exchange, error: FHIRError) -> Response:
         headers=headers,
         body=errors.outcome_bytes(error, exchange.request.request_id),
     )
-    outcome = Outcome.DENIED if status in _DENIED else Outcome.ERROR
-    return _audited(exchange, response, outcome)
-
-
-def _audited(exchange: Exchange, response: Response, outcome: Outcome) -> Response:
-    if exchange.is_audited:
-        return response
-    ticket = exchange.services.database.log([exchange.leaf(response.status, outcome)])
-    if not exchange.services.awaits_audit:
-        return response
-    return Response(
-        status=response.status,
-        headers=response.headers,
-        body=response.body,
-        tickets=(*response.tickets, ticket),
-        route=response.route,
-    )
+    return response, Outcome.DENIED if status in _DENIED else Outcome.ERROR
 
 
 def resource_response(

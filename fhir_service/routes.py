@@ -18,7 +18,6 @@ from fhir_service.exchange import (
     Exchange,
     Services,
     answer,
-    refuse,
 )
 from fhir_service.ingest import door
 from fhir_service.interactions import published, read, search, write
@@ -110,49 +109,57 @@ def find(request: Request) -> tuple[Route, tuple[str, ...]]:
 
 def respond(services: Services, request: Request) -> Response:
     """Answer one request to FHIR or to the device door."""
-    exchange = Exchange(
-        services=services,
-        request=request,
-        now_us=services.clock(),
-        interaction=Interaction.UNKNOWN,
-    )
     try:
         route, names = find(request)
     except FHIRError as error:
-        return refuse(exchange, error)
-    exchange.interaction = route.interaction
+        return _unrouted(services, request, error)
+    return _respond(services, request, route, names)
 
+
+def _unrouted(services: Services, request: Request, error: FHIRError) -> Response:
+    def refuse(_exchange: Exchange) -> Response:
+        raise error
+
+    return answer(_exchange(services, request, Interaction.UNKNOWN), refuse)
+
+
+def _exchange(
+    services: Services, request: Request, interaction: Interaction
+) -> Exchange:
+    return Exchange(
+        services=services,
+        request=request,
+        now_us=services.clock(),
+        interaction=interaction,
+    )
+
+
+def _respond(
+    services: Services, request: Request, route: Route, names: tuple[str, ...]
+) -> Response:
     def handle(exchange: Exchange) -> Response:
         refuse_other_formats(exchange.request)
         return route.handler(exchange, *names)
 
-    response = answer(exchange, handle)
-    return Response(
-        status=response.status,
-        headers=response.headers,
-        body=response.body,
-        tickets=response.tickets,
-        route=route.template,
-    )
+    exchange = _exchange(services, request, route.interaction)
+    return answer(exchange, handle, route.template)
 
 
 def hot_routes(services: Services) -> Callable[[Request], Response | None]:
     """Return what answers the hot reads in front of Flask."""
-    hot = [route for route in ROUTES if route.is_hot]
 
     def try_hot(request: Request) -> Response | None:
-        if request.method != "GET" or request.path in _COLD:
+        if request.method != "GET":
             return None
-        if request.path.startswith("/fhir/CodeSystem/"):
-            return None
-        if any(route.pattern.fullmatch(request.path) for route in hot):
-            return respond(services, request)
+        for route in ROUTES:
+            match = route.pattern.fullmatch(request.path)
+            if match is not None and route.method == "GET":
+                if not route.is_hot:
+                    return None
+                return _respond(services, request, route, match.groups())
         return None
 
     return try_hot
-
-
-_COLD = frozenset(route.template for route in ROUTES if "{" not in route.template)
 
 
 def fhir_blueprint(services: Services) -> Blueprint:

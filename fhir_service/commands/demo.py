@@ -8,6 +8,7 @@ with `--exit` to standard error, so that the answer to its query stands alone.
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -54,7 +55,7 @@ def run(settings: Settings, *, exit_after: bool, size: Size | None = None) -> No
 
     """
     local = at_a_free_port(settings) if exit_after else at_this_machine(settings)
-    console = Console(stderr=exit_after)
+    console = _console(to_stderr=exit_after)
     console.print(WARNING, style="bold yellow")
     shown = _prepare(local, console, size or Size())
     if exit_after:
@@ -63,20 +64,40 @@ def run(settings: Settings, *, exit_after: bool, size: Size | None = None) -> No
         _serve(local, shown, console)
 
 
+def _console(*, to_stderr: bool) -> Console:
+    console = Console(stderr=to_stderr)
+    return console if console.is_terminal else Console(stderr=to_stderr, width=WIDTH)
+
+
+WIDTH = 140
+"""Columns where no terminal says how many it has."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class _Shown:
-    """What the table shows, once the store is closed again."""
+    """What is known once the store is closed again.
 
-    def __init__(
-        self, folder: Path, seeded: Seeded, people: list[Login], token: str
-    ) -> None:
-        self.folder = folder
-        self.seeded = seeded
-        self.people = people
-        self.token = token
+    Attributes:
+        settings: Where it is served.
+        folder: The demonstration's own.
+        seeded: Which days the data is of.
+        people: Who can log in.
+        token: For the command to paste.
 
-    def query(self, settings: Settings, days: int = QUERY_DAYS) -> str:
-        asked = query.heart_rates(PATIENT, self.seeded.last_day, days, ENTRIES)
-        return f"{settings.public_url}/fhir/{asked}"
+    """
+
+    settings: Settings
+    folder: Path
+    seeded: Seeded
+    people: list[Login]
+    token: str
+
+    @property
+    def query(self) -> str:
+        """The URL of the example query."""
+        last_day = self.seeded.last_day
+        asked = query.heart_rates(PATIENT, last_day, QUERY_DAYS, ENTRIES)
+        return f"{self.settings.public_url}/fhir/{asked}"
 
 
 def _prepare(settings: Settings, console: Console, size: Size) -> _Shown:
@@ -91,7 +112,9 @@ def _prepare(settings: Settings, console: Console, size: Size) -> _Shown:
             seeded = _seed(deployment, folder, seeded, size, console)
         people = logins.register(deployment.auth, folder)
         token = clients.issue_token(deployment.auth, clients.EHR)
-    return _Shown(folder, seeded, people, token)
+    return _Shown(
+        settings=settings, folder=folder, seeded=seeded, people=people, token=token
+    )
 
 
 def _seed(
@@ -100,9 +123,11 @@ def _seed(
     with _bar(console) as bar:
         task = bar.add_task("patient-days", total=size.patient_days)
         seed.create_resources(deployment, seeded, size)
-        return seed.take_payloads(
+        seeded = seed.take_payloads(
             deployment, folder, seeded, size, lambda more: bar.advance(task, more)
         )
+        bar.update(task, completed=size.patient_days)
+    return seeded
 
 
 def _bar(console: Console) -> Progress:
@@ -118,21 +143,23 @@ def _bar(console: Console) -> Progress:
 def _ask_once(settings: Settings, shown: _Shown, console: Console) -> None:
     log = shown.folder / "server.log"
     with log.open("wb") as sink, serving(settings, sink):
-        _introduce(settings, shown, console)
+        _introduce(shown, console)
         client = query.Client(
             client_id=clients.EHR,
             key=clients.key_path(shown.folder, clients.EHR),
             token_url=f"{settings.public_url}/auth/token",
         )
-        url = shown.query(settings)
-        console.print(f"{clients.EHR} asks GET {url}", soft_wrap=True, markup=False)
-        answer = query.ask(url, query.token(client, "system/Observation.rs"))
+        click.echo(f"{clients.EHR} asks GET {shown.query}", err=True)
+        answer = query.ask(shown.query, query.token(client, "system/Observation.rs"))
     click.echo(fhir_json.pretty(fhir_json.loads(answer)).decode())
 
 
 def _serve(settings: Settings, shown: _Shown, console: Console) -> None:
     with _until_interrupted(), serving(settings) as server:
-        _introduce(settings, shown, console)
+        _introduce(shown, console)
+        console.print("Ctrl-C ends it. Paste this; its token is good for 12 hours:\n")
+        # Not through rich, which would wrap it.
+        click.echo(command(shown.query, shown.token))
         server.wait()
 
 
@@ -144,18 +171,11 @@ def _until_interrupted() -> Iterator[None]:
         return
 
 
-def _introduce(settings: Settings, shown: _Shown, console: Console) -> None:
-    """Print where everything is, and a command that works as it is pasted."""
-    for table in (
-        _addresses(settings),
-        _logins(shown),
-        _clients(shown),
-    ):
+def _introduce(shown: _Shown, console: Console) -> None:
+    """Print where everything is."""
+    for table in (_addresses(shown.settings), _logins(shown), _clients(shown)):
         console.print(table)
-    console.print(Text(f"{WARNING} Stop it with Ctrl-C."), style="yellow")
-    console.print("Paste this; its token is good for 12 hours:\n")
-    # Not through rich, which would wrap it.
-    click.echo(command(shown.query(settings), shown.token), file=console.file)
+    console.print(WARNING, style="yellow")
 
 
 def command(url: str, token: str) -> str:

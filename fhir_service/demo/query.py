@@ -53,7 +53,7 @@ def heart_rates(patient_id: str, last_day: date, days: int, count: int) -> str:
             ("_sort", "-date"),
             ("_count", str(count)),
         ],
-        safe=":/|",
+        safe=":/",
     )
 
 

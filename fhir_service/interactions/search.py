@@ -187,6 +187,8 @@ def _question(
     filters: tuple[Filters, ...],
 ) -> Question | None:
     """Return the search in storage's words; None where nothing can match."""
+    # Before the view: what a scope cannot ask is refused for every patient alike.
+    scoped = tuple(_scope_categories(snapshot, filters))
     view = decided.view
     codes = _concepts(snapshot, query.tokens_of("code"))
     if codes is not None:
@@ -198,7 +200,7 @@ def _question(
         code_keys=None if codes is None else tuple(sorted(codes)),
         category_keys=(
             *_categories(snapshot, query.tokens_of("category")),
-            *_scope_categories(snapshot, filters),
+            *scoped,
         ),
         dates=_ands(query.dates_of("date")),
         updated=_ands(query.dates_of("_lastUpdated")),
@@ -426,6 +428,7 @@ def _page(exchange: Exchange, query: SearchQuery, found: Found) -> Response:
             found.last,
             bound_to=_binding(exchange, query),
             now_us=exchange.now_us,
+            lifetime_s=exchange.services.page_lifetime_s,
         )
         joined = f"{query.asked}&" if query.asked else ""
         links.append(("next", f"{base}?{joined}{PAGE}={token}"))

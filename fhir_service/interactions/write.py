@@ -18,7 +18,9 @@ from conformance.validation import validate
 from consent.audit.entry import Outcome
 from consent.capture import capture_issues
 from consent.overlays import is_collected
-from fhir_service.auth.bearer import require
+from fhir_service.access import admits
+from fhir_service.auth.bearer import InsufficientScope, require
+from fhir_service.auth.scopes import Filters
 from fhir_service.exchange import (
     Exchange,
     not_found,
@@ -32,7 +34,7 @@ from fhir_service.search.supported import SUPPORTED
 from fhir_service.storage import patients, types
 from fhir_service.storage.engine import Transaction
 from fhir_service.storage.patients import PatientState
-from fhir_service.storage.repository import Written
+from fhir_service.storage.repository import Written, category_codings
 from fhir_service.storage.resources import Stored
 from fhir_service.storage.tables import SHARED
 
@@ -56,8 +58,10 @@ def create(exchange: Exchange, type_: str, *, id_: str | None = None) -> Respons
     """
     exchange.resource_type = type_
     with exchange.services.database.read() as snapshot:
-        require(exchange.granted(snapshot), type_, "create")
+        filters = require(exchange.granted(snapshot), type_, "create")
+    _unconditional(exchange, "if-none-exist")
     resource = _received(exchange, type_)
+    _refuse_out_of_scope(resource, filters)
 
     def work(transaction: Transaction) -> Written:
         key = _patient_of(exchange, transaction, resource)
@@ -86,8 +90,10 @@ def update(exchange: Exchange, type_: str, id_: str) -> Response:
     """
     exchange.resource_type = type_
     with exchange.services.database.read() as snapshot:
-        require(exchange.granted(snapshot), type_, "update")
+        filters = require(exchange.granted(snapshot), type_, "update")
+    _unconditional(exchange, "if-none-match")
     resource = _received(exchange, type_)
+    _refuse_out_of_scope(resource, filters)
     if resource.get("id") != id_:
         raise FHIRError(
             IssueType.INVALID,
@@ -156,6 +162,21 @@ def _received(exchange: Exchange, type_: str) -> dict[str, Any]:
     if issues:
         raise FHIRError.of(issues)
     return resource
+
+
+def _unconditional(exchange: Exchange, header: str) -> None:
+    """Refuse a condition that is not understood: it would be ignored."""
+    if header in exchange.request.headers:
+        raise FHIRError(
+            IssueType.NOT_SUPPORTED, f"A write under {header} is not supported."
+        )
+
+
+def _refuse_out_of_scope(
+    resource: Mapping[str, Any], filters: tuple[Filters, ...]
+) -> None:
+    if not admits(filters, category_codings(resource)):
+        raise InsufficientScope
 
 
 def _is_error(issue: Issue) -> bool:

@@ -14,9 +14,6 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from conformance.issues import FHIRError, IssueType
 
-LIFETIME_S = 2 * 60 * 60
-"""Longer than an access token, so that a client may renew it between pages."""
-
 _NONCE = 12
 
 
@@ -28,10 +25,15 @@ class Position:
     row: int
 
 
-def seal(key: bytes, position: Position, *, bound_to: str, now_us: int) -> str:
-    """Return the token of the page after `position`."""
+def seal(
+    key: bytes, position: Position, *, bound_to: str, now_us: int, lifetime_s: int
+) -> str:
+    """Return the token of the page after `position`.
+
+    It holds longer than an access token, which a client may renew between pages.
+    """
     nonce = secrets.token_bytes(_NONCE)
-    expires = now_us // 1_000_000 + LIFETIME_S
+    expires = now_us // 1_000_000 + lifetime_s
     plain = json.dumps([position.key, position.row, expires]).encode()
     sealed = AESGCM(key).encrypt(nonce, plain, bound_to.encode())
     return base64.urlsafe_b64encode(nonce + sealed).rstrip(b"=").decode()

@@ -117,6 +117,8 @@ def parse(
         FHIRError: `not-supported` for a type, modifier, or known parameter that is
             not served (and any unknown one under strict handling), `invalid` for a
             value that cannot be read, `not-supported` where a patient must be named.
+            A chain (`subject.name`) is refused even leniently: without it the answer
+            would be about others.
 
     """
     if type_ not in SUPPORTED:
@@ -133,6 +135,10 @@ def parse(
         raise FHIRError(
             IssueType.NOT_SUPPORTED,
             f"A search of {type_} names its patient: add patient=Patient/id.",
+        )
+    if query.sorted_by is not None and query.tokens_of("_id"):
+        raise FHIRError(
+            IssueType.NOT_SUPPORTED, "What is searched by _id cannot be sorted."
         )
     return query
 
@@ -154,7 +160,8 @@ def _take(draft: _Draft, name: str, value: str) -> None:
 
 
 def _unknown(draft: _Draft, parameter: str) -> None:
-    if parameter in REFUSED_PARAMETERS or draft.strict:
+    chained = parameter.partition(".")[0] in SUPPORTED[draft.type]
+    if parameter in REFUSED_PARAMETERS or chained or draft.strict:
         raise FHIRError(
             IssueType.NOT_SUPPORTED,
             f"The parameter {parameter[:64]!r} is not supported here.",

@@ -111,12 +111,51 @@ OBSERVATION: dict[str, Any] = {
         ("Observation.component.repeat(code | coding).code.count()", [2]),
         ("Observation.code.coding.intersect(Observation.component.code.coding)", []),
         ("Observation.code.trace('seen').coding.code", ["85354-9"]),
+        ("Observation.id.upper() & 'B'.lower()", ["O1b"]),
+        ("Observation.id.endsWith('1')", [True]),
+        ("Observation.id.contains('x')", [False]),
+        ("Observation.id.replace('o', 'x')", ["x1"]),
+        ("('a' | 'b').subsetOf('a' | 'b' | 'c')", [True]),
+        ("('a' | 'b' | 'a').count()", [2]),
+        ("'a'.combine('a').count()", [2]),
+        ("'a'.union('a').count()", [1]),
+        ("('a' | 'b').exclude('a')", ["b"]),
+        ("('a' | 'b') = ('a' | 'b')", [True]),
+        ("'a' = ('a' | 'b')", [False]),
+        ("true = 1", [False]),
+        ("1 / 4", [Number("0.25")]),
+        ("1 / 0", []),
+        ("'a' + 'b'", ["ab"]),
+        ("'a' + 1", []),
+        ("'a' < 'b'", [True]),
+        ("'a' < 1", []),
+        ("'\\u0041\\n' = 'A\\n'", [True]),
+        ("+1", [1]),
+        ("Observation.note.first()", []),
+        ("Observation.is(Observation)", [True]),
+        ("Observation is DomainResource", [True]),
+        ("Observation.`status`", ["final"]),
+        ("Observation.performer[2].resolve()", []),
+        ("Observation.effective.is(FHIR.dateTime)", [True]),
+        ("Observation.contained.name", ["Ward"]),
+        ("Observation.contained.ofType(Patient)", []),
         ("%ucum", ["http://unitsofmeasure.org"]),
         ("{}.empty()", [True]),
     ],
 )  # fmt: skip
 def test_an_expression_selects(expression: str, expected: list[Any]) -> None:
     assert fhirpath.compile(expression)(OBSERVATION) == expected
+
+
+def test_a_choice_is_found_where_the_type_is_not_known() -> None:
+    part = {"valueQuantity": {"value": 1}, "valueSet": "x", "code": {"text": "y"}}
+
+    results = [
+        fhirpath.compile(expression)(part)
+        for expression in ("value", "value as Quantity", "value as string", "code.text")
+    ]
+
+    assert results == [[{"value": 1}], [{"value": 1}], [], ["y"]]
 
 
 def test_a_primitive_with_extensions_only_exists_without_a_value() -> None:

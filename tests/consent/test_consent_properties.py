@@ -1,4 +1,4 @@
-"""What no change may do: turn a denial into a permit. docs/consent.md names them."""
+"""What no change may do: turn a denial into a permit."""
 
 # ruff: noqa: S311 - chance, not secrets
 

@@ -6,7 +6,8 @@ import pytest
 from conformance.fhir_json import loads
 from consent import vectors
 from consent.explain import decide_resource
-from consent.vectors import case_questions, cases, decide, main, run
+from consent.vector_cases import case_questions, cases
+from consent.vectors import decide, main, run
 
 OWN = Path(__file__).with_name("own_vectors.json")
 ROOT = Path(__file__).parents[2]

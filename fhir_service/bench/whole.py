@@ -1,7 +1,6 @@
 """What is measured of whole jobs: importing an export, verifying the audit log."""
 
 import time
-from pathlib import Path
 
 from consent.audit.merkle import TreeHead
 from consent.audit.verification import verify
@@ -55,8 +54,11 @@ def verifying(stage: Stage) -> Measured:
         began = time.perf_counter()
         report = verify(
             audit_log.entries(snapshot),
-            TreeHead(head.frontier.size, head.frontier.root()),
-            [head.note.encode(), *audit_trail.checkpoints_in(_checkpoints(stage))],
+            head=TreeHead(head.frontier.size, head.frontier.root()),
+            checkpoints=[
+                head.note.encode(),
+                *audit_trail.checkpoints_in(deployment.checkpoints),
+            ],
             origin=audit_trail.origin_of(deployment.keys),
             public_key=key,
         )
@@ -67,6 +69,3 @@ def verifying(stage: Stage) -> Measured:
         key="audit.verify", value=report.rows / seconds, note=f"{report.rows} rows"
     )
 
-
-def _checkpoints(stage: Stage) -> Path:
-    return stage.deployment.checkpoints

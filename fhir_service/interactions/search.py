@@ -190,14 +190,14 @@ def _question(
     # Before the view: what a scope cannot ask is refused for every patient alike.
     scoped = tuple(_scope_categories(snapshot, filters))
     view = decided.view
-    codes = _concepts(snapshot, query.tokens_of("code"))
-    if codes is not None:
-        view = decided.of_codes(codes)
+    series = _series(snapshot, view.patient_key, query.tokens_of("code"))
+    if series is not None:
+        view = decided.of_codes(series)
     if view.is_empty:
         return None
     return Question(
         patient_key=view.patient_key,
-        code_keys=None if codes is None else tuple(sorted(codes)),
+        series=series,
         category_keys=(
             *_categories(snapshot, query.tokens_of("category")),
             *scoped,
@@ -222,13 +222,25 @@ def _any_concept(snapshot: Snapshot, tokens: Sequence[Token]) -> frozenset[int]:
     )
 
 
-def _concepts(
-    snapshot: Snapshot, asked: Sequence[tuple[Token, ...]]
-) -> frozenset[int] | None:
-    """Return the concepts that satisfy every repetition; None where none is asked."""
+def _series(
+    snapshot: Snapshot, patient_key: int, asked: Sequence[tuple[Token, ...]]
+) -> dict[int, int] | None:
+    """Return the series that satisfy every repetition; None where none is asked."""
     if not asked:
         return None
-    return frozenset.intersection(*(_any_concept(snapshot, each) for each in asked))
+    found: list[dict[int, int]] = []
+    for tokens in asked:
+        any_of: dict[int, int] = {}
+        for token in tokens:
+            any_of |= observations.lengths_of_code(
+                snapshot, patient_key, token.system, token.code
+            )
+        found.append(any_of)
+    return {
+        key: longest
+        for key, longest in found[0].items()
+        if all(key in others for others in found[1:])
+    }
 
 
 def _categories(

@@ -7,7 +7,7 @@ so that a date range is a range of the index.
 https://hl7.org/fhir/R4/observation.html#search
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import bindparam, delete, insert, select, update
@@ -15,7 +15,13 @@ from sqlalchemy import bindparam, delete, insert, select, update
 from fhir_service.search.values import DateCriterion
 from fhir_service.storage.engine import Snapshot, Transaction
 from fhir_service.storage.statement import DialectName, Statement, array, columns_of
-from fhir_service.storage.tables import observation_code, observation_time, series
+from fhir_service.storage.tables import (
+    coding,
+    concept_coding,
+    observation_code,
+    observation_time,
+    series,
+)
 from fhir_service.storage.tokens import UNDATED
 
 CODE_COLUMNS = (
@@ -114,13 +120,43 @@ def lengths(snapshot: Snapshot, patient_key: int) -> dict[int, int]:
     return {code_key: longest for code_key, longest in rows}  # noqa: C416 - rows are sequences, not pairs, on PostgreSQL
 
 
+_OF_CODE = (
+    select(series.c.code_key, series.c.longest)
+    .select_from(
+        coding.join(
+            concept_coding, concept_coding.c.coding_id == coding.c.coding_id
+        ).join(series, series.c.code_key == concept_coding.c.concept_id)
+    )
+    .where(
+        series.c.patient_key == bindparam("patient_key"),
+        coding.c.code == bindparam("code"),
+    )
+)
+_SERIES_WITH_CODE = Statement(_OF_CODE)
+_SERIES_WITH_CODING = Statement(_OF_CODE.where(coding.c.system == bindparam("system")))
+
+
+def lengths_of_code(
+    snapshot: Snapshot, patient_key: int, system: str | None, code: str
+) -> dict[int, int]:
+    """Return the same for the series that have a coding; any system where None."""
+    if system is None:
+        rows = snapshot.all(_SERIES_WITH_CODE, patient_key=patient_key, code=code)
+    else:
+        rows = snapshot.all(
+            _SERIES_WITH_CODING, patient_key=patient_key, code=code, system=system
+        )
+    return {code_key: longest for code_key, longest in rows}  # noqa: C416 - rows are sequences, not pairs, on PostgreSQL
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Question:
     """What a page of Observations is asked for, in storage's words.
 
     Attributes:
         patient_key: Whose.
-        code_keys: Any of these concepts; None for all.
+        series: Any of these series of codes, with the longest duration of each; None
+            for all that the patient has.
         category_keys: For each `category`, any of these concepts.
         dates: ANDed alternatives of comparisons with the effective time.
         updated: The same for lastUpdated.
@@ -131,7 +167,7 @@ class Question:
     """
 
     patient_key: int
-    code_keys: tuple[int, ...] | None = None
+    series: Mapping[int, int] | None = None
     category_keys: tuple[frozenset[int], ...] = ()
     dates: tuple[tuple[DateCriterion, ...], ...] = ()
     updated: tuple[tuple[DateCriterion, ...], ...] = ()
@@ -248,14 +284,12 @@ def _branches(
     snapshot: Snapshot, question: Question
 ) -> list[tuple[str, int | None, int]]:
     """Return (table, code key, longest duration) of each series to be read."""
-    known = lengths(snapshot, question.patient_key)
-    if question.code_keys is None:
+    if question.series is None:
+        known = lengths(snapshot, question.patient_key)
         longest = max(known.values(), default=0)
         return [("observation_time", None, longest)] if known else []
     return [
-        ("observation_code", key, known[key])
-        for key in question.code_keys
-        if key in known
+        ("observation_code", key, longest) for key, longest in question.series.items()
     ]
 
 

@@ -203,12 +203,12 @@ def consent_show(*, patient: str, as_json: bool) -> None:
 @consent.command("explain")
 @patient_id
 @click.option("--client", "client_id", required=True, help="Id of the asking client.")
-@click.option("--resource", required=True, help="Such as Observation/123.")
+@click.option("--resource", help="Only this one, such as Observation/123.")
 @as_json
 def consent_explain(
-    *, patient: str, client_id: str, resource: str, as_json: bool
+    *, patient: str, client_id: str, resource: str | None, as_json: bool
 ) -> None:
-    """Say whether a client may read a resource, and which provision says so."""
+    """Say what a client may read of a patient, and which provision says so."""
     run(
         "consent.explain",
         patient=patient,
@@ -226,8 +226,8 @@ def audit() -> None:
 @audit.command("verify")
 @click.option(
     "--checkpoint",
-    type=click.Path(exists=True, dir_okay=False),
-    help="A checkpoint that was exported before.",
+    type=click.Path(exists=True),
+    help="A checkpoint or an export kept elsewhere, or a folder of them.",
 )
 @as_json
 def audit_verify(*, checkpoint: str | None, as_json: bool) -> None:

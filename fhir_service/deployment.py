@@ -112,6 +112,8 @@ def open_deployment(
     keys = Keys.load_or_create(settings.keys_dir)
     database = Database(settings.database_url)
     _check_schema(database)
+    if database.url.database and settings.is_sqlite:
+        Path(database.url.database).chmod(0o600)
     return _assemble(settings, keys, database, clock, random or SystemRandom())
 
 

@@ -21,7 +21,11 @@ from fhir_service.bench.stage import BenchError
 
 _START_S = 60
 _STOP_S = 60
-_READY_S = 120
+_SETTLE_S = 120
+_REST_S = 0.2
+_IDLE_S = 0.02
+"""Processor time in a rest of `_REST_S` below which nothing is being done."""
+
 _TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
@@ -44,15 +48,22 @@ class Server:
         """Its address."""
         return f"http://127.0.0.1:{self.port}"
 
-    def drain(self) -> None:
-        """Wait until what is queued for the writer is durable.
+    def settle(self) -> None:
+        """Wait until it has nothing left to do: no audit row waits to be written.
 
         Raises:
-            BenchError: where the server is not ready.
+            BenchError: where it does not come to rest.
 
         """
-        if self.status_of("/readyz", _READY_S) != 200:  # noqa: PLR2004 - HTTP's
-            raise BenchError("The server of the bench is not ready.")
+        end = time.monotonic() + _SETTLE_S
+        before = self.cpu_seconds()
+        while time.monotonic() < end:
+            time.sleep(_REST_S)
+            now = self.cpu_seconds()
+            if now is None or before is None or now - before <= _IDLE_S:
+                return
+            before = now
+        raise BenchError("The server of the bench does not come to rest.")
 
     def status_of(self, path: str, timeout_s: float) -> int:
         """Return the status of a GET."""
@@ -111,7 +122,7 @@ def free_port() -> int:
 
 @contextmanager
 def serving(environment: Mapping[str, str], log: Path) -> Iterator[Server]:
-    """Start `fhir_service.bench.target` and stop it.
+    """Start `fhir_service.bench.serve` and stop it.
 
     Args:
         environment: The settings; the process gets no other.
@@ -124,7 +135,7 @@ def serving(environment: Mapping[str, str], log: Path) -> Iterator[Server]:
     port = free_port()
     with log.open("wb") as sink:
         process = subprocess.Popen(  # noqa: S603 - our own interpreter
-            [sys.executable, "-m", "fhir_service.bench.target"],
+            [sys.executable, "-m", "fhir_service.bench.serve"],
             env={**environment, "FHIR_SERVICE_PORT": str(port)},
             stdout=sink,
             stderr=sink,

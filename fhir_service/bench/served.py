@@ -65,7 +65,7 @@ class Aim:
             skip=number * _STRIDE,
             seconds=seconds,
         )
-        self.server.drain()
+        self.server.settle()
         return done
 
 

@@ -21,15 +21,12 @@ from fhir_service.rest.door import Door, Service
 from fhir_service.rest.message import Request, Response
 from fhir_service.rest.wsgi import wsgi_handler
 from fhir_service.routes import hot_routes
-from fhir_service.server import door, serve
+from fhir_service.server import door
 from fhir_service.settings import Settings, process_settings, shared_metrics
 from fhir_service.storage.engine import Snapshot
 from fhir_service.storage.patients import PatientState
 from fhir_service.storage.predicate import View
 from mappings.vendors.table import VENDORS
-
-TARGET = "fhir_service.bench.target:app"
-"""What a worker process loads."""
 
 VARIANT = "x-bench-variant"
 """The header that names the variant of the search."""
@@ -124,7 +121,3 @@ def _add_static(application: Flask, body: bytes) -> None:
     @application.get(STATIC_PATH)
     def static_page() -> FlaskResponse:
         return FlaskResponse(body, content_type="application/fhir+json; charset=utf-8")
-
-
-if __name__ == "__main__":
-    serve(process_settings(), TARGET)

@@ -3,14 +3,12 @@
 What the parts hold is never shown: it may be anything, about anybody.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import click
-from rich import box
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
-from rich.table import Table
-from rich.text import Text
 
 from conformance.fhir_json import pretty
 from fhir_service.deployment import opened
@@ -50,7 +48,9 @@ def listing(
     if not counts:
         click.echo("Nothing is in quarantine.")
         return
-    _print(_table(rows, now_us))
+    for row in rows:
+        for line in lines(row, now_us):
+            click.echo(line)
     for of, reason, count in counts:
         click.echo(f"{count:>10,}  {of}  {reason}")
 
@@ -71,27 +71,16 @@ def as_told(row: Quarantined, now_us: int) -> dict[str, Any]:
     }
 
 
-def _table(rows: list[Quarantined], now_us: int) -> Table:
-    table = Table(box=box.SIMPLE, pad_edge=False)
-    for column in ("id", "source", "reason", "kind", "position", "detail"):
-        table.add_column(column, overflow="fold")
-    for column in ("count", "age", "retries"):
-        table.add_column(column, justify="right", no_wrap=True)
-    for row in rows:
-        age_s = (now_us - row.received) // SECOND_US
-        words = (row.id, row.source, row.reason, row.kind or "-", row.position)
-        numbers = (row.records, age(age_s), row.retries)
-        table.add_row(*(Text(str(word)) for word in (*words, row.detail, *numbers)))
-    return table
-
-
-def _print(table: Table) -> None:
-    console = Console()
-    console.print(table, width=None if console.is_terminal else WIDTH)
-
-
-WIDTH = 160
-"""Columns where no terminal says how many it has."""
+def lines(row: Quarantined, now_us: int) -> Iterator[str]:
+    """Yield a part as the listing for people tells it."""
+    count = f"{row.records} measurement{'s' * (row.records != 1)}"
+    tried = f", tried again {row.retries} times" if row.retries else ""
+    since = age((now_us - row.received) // SECOND_US)
+    yield (
+        f"#{row.id}  {row.source}  {row.reason}  {row.kind or 'no kind'}  "
+        f"{row.position}  {count}, {since} ago{tried}"
+    )
+    yield f"    {row.detail}"
 
 
 def age(seconds: int) -> str:

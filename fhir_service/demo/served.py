@@ -64,7 +64,13 @@ def serving(settings: Settings, log: IO[bytes] | None = None) -> Iterator[Proces
         FHIRError: `exception` where it does not become ready.
 
     """
-    process = subprocess.Popen(COMMAND, env=environment_of(settings), stderr=log)  # noqa: S603 - our own command
+    process = subprocess.Popen(  # noqa: S603 - our own command
+        COMMAND,
+        env=environment_of(settings),
+        stderr=log,
+        # A Ctrl-C at the terminal would reach its workers before itself.
+        start_new_session=True,
+    )
     try:
         with _forwarding(process):
             _await(process, settings)
@@ -73,18 +79,23 @@ def serving(settings: Settings, log: IO[bytes] | None = None) -> Iterator[Proces
         _stop(process, settings)
 
 
+_ENDS = (signal.SIGTERM, signal.SIGHUP)
+"""What ends this process, and so the server; a Ctrl-C arrives as an exception."""
+
+
 @contextmanager
 def _forwarding(process: Process) -> Iterator[None]:
-    """Hand SIGTERM on; SIGINT reaches the server by itself, from the terminal."""
+    """End the server in its own way, with the requests in flight, when we are ended."""
 
-    def forward(_number: int, _frame: FrameType | None) -> None:
+    def end(_number: int, _frame: FrameType | None) -> None:
         process.terminate()
 
-    before = signal.signal(signal.SIGTERM, forward)
+    before = {number: signal.signal(number, end) for number in _ENDS}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _await(process: Process, settings: Settings) -> None:

@@ -355,6 +355,8 @@ class _Writer:
                 _discard(connection)
                 connection = None
                 _log.error("not-durable", **describe(error))
+                for forget in self._database.on_rollback:
+                    forget()
                 _fail(
                     jobs,
                     FHIRError(IssueType.NO_STORE, "The store cannot be written now."),
@@ -451,11 +453,9 @@ def _discard(connection: Any) -> None:
 
 
 def _fail(jobs: Sequence[_Job], error: Exception) -> None:
-    failure = FHIRError(IssueType.NO_STORE, "The database cannot be written just now.")
-    failure.__cause__ = error
     for job in jobs:
         if not job.future.done():
-            job.future.set_exception(failure)
+            job.future.set_exception(error)
 
 
 def _size(path: str) -> int:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import Future
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -224,14 +225,16 @@ def test_what_was_decided_in_a_lost_transaction_is_forgotten(any_world):
     assert clinic.found(f"Observation?patient={clinic.patient}") == []
 
 
+@contextmanager
 def writer(world, name, count):
-    """Start another process that writes, and prints each row it was promised."""
+    """Yield another process that writes, and prints each row it was promised."""
     url = world.deployment.database.url.render_as_string(hide_password=False)
-    return subprocess.Popen(  # noqa: S603 - our own script
+    with subprocess.Popen(  # noqa: S603 - our own script
         [sys.executable, WRITER, str(world.data), url, name, str(count)],
         stdout=subprocess.PIPE,
         text=True,
-    )
+    ) as process:
+        yield process
 
 
 def test_two_processes_write_one_order_and_one_log(
@@ -240,11 +243,9 @@ def test_two_processes_write_one_order_and_one_log(
     from worlds import opened_world  # noqa: PLC0415
 
     with opened_world(tmp_path, template, database_url=empty_postgres_url) as world:
-        processes = [writer(world, name, 60) for name in ("one", "other")]
-        lines = [
-            line.split() for process in processes for line in process.stdout
-        ]
-        assert [process.wait(60) for process in processes] == [0, 0]
+        with writer(world, "one", 60) as one, writer(world, "other", 60) as other:
+            lines = [line.split() for process in (one, other) for line in process.stdout]
+        assert (one.returncode, other.returncode) == (0, 0)
         with world.deployment.database.read() as snapshot:
             leaves = [
                 (index, bytes(leaf)) for index, leaf, _ in audit_log.entries(snapshot)
@@ -262,12 +263,11 @@ def test_a_killed_process_has_kept_what_it_had_promised(tmp_path, template):
     from worlds import opened_world  # noqa: PLC0415
 
     with opened_world(tmp_path, template) as world:
-        process = writer(world, "killed", 100_000)
-        promised = [process.stdout.readline().split() for _ in range(40)]
+        with writer(world, "killed", 100_000) as process:
+            promised = [process.stdout.readline().split() for _ in range(40)]
 
-        os.kill(process.pid, signal.SIGKILL)
-        promised += [line.split() for line in process.stdout if line.endswith("\n")]
-        process.wait(10)
+            os.kill(process.pid, signal.SIGKILL)
+            promised += [line.split() for line in process.stdout if line[-1:] == "\n"]
 
         assert len(promised) >= 40
         with reopened_world(world.data) as after:

@@ -205,7 +205,7 @@ def refuse_escapes(data: bytes) -> None:
             )
 
 
-_ESCAPE: Final = re.compile(rb"\\(?:u[0-9a-fA-F]{4}|.)", re.DOTALL)
+_ANY_ESCAPE: Final = re.compile(rb"\\(?:u[0-9a-fA-F]{4}|.)", re.DOTALL)
 _CONTROL: Final = re.compile(rb"\\(?:u00(?:0[0-8bceBCE]|0[fF]|1[0-9a-fA-F])|[bf])")
 
 
@@ -213,7 +213,7 @@ def without_controls(data: bytes) -> bytes:
     """Return JSON in which escaped control characters have become U+FFFD."""
     if b"\\" not in data:
         return data
-    return _ESCAPE.sub(
+    return _ANY_ESCAPE.sub(
         lambda escape: b"\\ufffd" if _CONTROL.fullmatch(escape[0]) else escape[0],
         data,
     )

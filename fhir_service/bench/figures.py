@@ -165,7 +165,7 @@ FIGURES: Mapping[str, Row] = MappingProxyType(
         ),
         "growth.ratio": Row(
             "search of 50 in process, median, large of small database",
-            "×",
+            "times",
             _at_most(1.3),
         ),
         "growth.small": Row("the same, small database", "µs"),
@@ -191,6 +191,8 @@ FIGURES: Mapping[str, Row] = MappingProxyType(
         "decision.cold-10": Row("decision, cold, 10 provisions", "µs"),
         "decision.cold-100": Row("decision, cold, 100 provisions", "µs"),
         "decision.warm": Row("decision, remembered", "µs"),
+        "machine.loop": Row("this machine: a fixed loop of Python", "ms"),
+        "machine.disturbance": Row("this machine: how much longer at worst", "%"),
     }
 )
 """Figure by key; the part before the point is its group."""

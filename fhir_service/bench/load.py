@@ -90,9 +90,9 @@ class Load:
         return Round(**counted)
 
 
-def load(url: str, connections: int, *, only_ours: bool = False) -> Load:
+def load(url: str, connections: int, *, uses_wrk: bool) -> Load:
     """Return the load generator of this machine."""
-    wrk = None if only_ours else shutil.which("wrk")
+    wrk = shutil.which("wrk") if uses_wrk else None
     if wrk is not None:
         return Load(
             name="wrk",

@@ -24,6 +24,7 @@ class Plan:
         timed: Searches that are timed in process, in each database.
         export_days: Days of the Apple Health export; a day has some 330 records.
         repeats: Times that a piece of code is measured.
+        uses_wrk: Whether wrk is taken where it is installed.
 
     """
 
@@ -40,6 +41,7 @@ class Plan:
     timed: int = 2_000
     export_days: int = 600
     repeats: int = 9
+    uses_wrk: bool = True
 
 
 DEFAULT = Plan()

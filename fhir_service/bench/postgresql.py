@@ -30,7 +30,7 @@ _START_S = 60
 
 
 class NoPostgreSQL(Exception):  # noqa: N818 - a state of the machine, not a fault
-    """There is none on this machine; the text says so."""
+    """There is none that can be used on this machine; the text says why."""
 
 
 @contextmanager
@@ -97,7 +97,13 @@ def _cluster(programs: Path, folder: Path) -> Iterator[str]:
 
 
 def _create(programs: Path, own: Path, user: str | None) -> None:
-    subprocess.run(  # noqa: S603 - the program that was found
+    """Make the files of the cluster.
+
+    Raises:
+        NoPostgreSQL: where that fails, as it does in a folder closed to the user.
+
+    """
+    done = subprocess.run(  # noqa: S603 - the program that was found
         [
             programs / "initdb",
             f"--pgdata={own / 'data'}",
@@ -106,11 +112,14 @@ def _create(programs: Path, own: Path, user: str | None) -> None:
             "--encoding=UTF8",
             "--locale=C",
         ],
-        check=True,
+        check=False,
         capture_output=True,
+        text=True,
         cwd=own,
         user=user,
     )
+    if done.returncode:
+        raise NoPostgreSQL(f"initdb failed: {done.stderr.strip()[-200:]}")
 
 
 @contextmanager

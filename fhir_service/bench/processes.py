@@ -134,7 +134,7 @@ def serving(environment: Mapping[str, str], log: Path) -> Iterator[Server]:
     """
     port = free_port()
     with log.open("wb") as sink:
-        process = subprocess.Popen(  # noqa: S603 - our own interpreter
+        process = subprocess.Popen(
             [sys.executable, "-m", "fhir_service.bench.serve"],
             env={**environment, "FHIR_SERVICE_PORT": str(port)},
             stdout=sink,

@@ -6,14 +6,13 @@ and the searches and the audit log's verification use it afterwards.
 
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
-from fhir_service.bench import code
+from fhir_service.bench import code, machine
 from fhir_service.bench.decisions import decisions
 from fhir_service.bench.figures import FIGURES, GROUPS, Measured, not_measured
 from fhir_service.bench.in_process import Sized, growth, usual_page
@@ -98,9 +97,7 @@ class Run:
         yield from self._served("search-sqlite", filled)
 
     def _served(self, group: str, filled: Filled) -> Iterator[Measured]:
-        yield from served(
-            group, filled.stage, filled.page, filled.searches, self.plan
-        )
+        yield from served(group, filled.stage, filled.page, filled.searches, self.plan)
 
     def postgresql(self) -> Iterator[Measured]:
         """Yield what ingest and search cost on PostgreSQL."""
@@ -108,9 +105,7 @@ class Run:
             with postgresql(self.folder) as url:
                 self.tell(f"storing {self.plan.rows} Observations in PostgreSQL")
                 filled = self._filled("postgresql", self.plan.rows, url)
-                yield Measured(
-                    key="ingest-postgresql.rate", value=filled.ingested.rate
-                )
+                yield Measured(key="ingest-postgresql.rate", value=filled.ingested.rate)
                 self.tell("searching behind the server, on PostgreSQL")
                 yield from self._served("search-postgresql", filled)
         except NoPostgreSQL as error:
@@ -122,16 +117,8 @@ class Run:
         large, plan = self.sqlite, self.plan
         small = self._filled("small", plan.small_rows)
         self.tell("searching in process, in a small and a large database")
-        with ExitStack() as open_:
-            sized = [
-                Sized(
-                    stage=open_.enter_context(reopened(one.stage)),
-                    searches=one.searches,
-                    rows=one.ingested.rows,
-                )
-                for one in (small, large)
-            ]
-            yield from growth(*sized, plan.timed)
+        with reopened(small.stage) as few, reopened(large.stage) as many:
+            yield from growth(_sized(small, few), _sized(large, many), self.plan.timed)
 
     def code(self) -> Iterator[Measured]:
         """Yield what single steps cost."""
@@ -161,6 +148,10 @@ class Run:
         self.tell("deciding")
         with stage(self.folder / "decision") as opened:
             yield from decisions(opened, self.plan.repeats)
+
+
+def _sized(filled: Filled, opened: Stage) -> Sized:
+    return Sized(stage=opened, searches=filled.searches, rows=filled.ingested.rows)
 
 
 def _size(folder: Path) -> int:
@@ -203,8 +194,12 @@ def run(plan: Plan, tell: Tell, only: str | None = None) -> list[Measured]:
     found: list[Measured] = []
     with tempfile.TemporaryDirectory(prefix="fhir-service-bench-") as folder:
         this = Run(Path(folder), plan, tell)
+        loops = [machine.loop_ms()]
         for step, groups in _STEPS.items():
             if wanted.intersection(groups):
                 found += step(this)
+                loops.append(machine.loop_ms())
+    wanted.add("machine")
+    found += machine.figures(loops)
     kept = [one for one in found if one.key.split(".")[0] in wanted]
     return sorted(kept, key=lambda one: list(FIGURES).index(one.key))

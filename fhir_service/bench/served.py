@@ -87,9 +87,8 @@ def served(
     _write_lists(closed, searches)
     seen = {variant: Seen() for variant in VARIANTS}
     with serving(closed.environment, folder / "server.log") as server:
-        aim = Aim(
-            server=server, load=load(server.url, plan.connections), folder=folder
-        )
+        generator = load(server.url, plan.connections, uses_wrk=plan.uses_wrk)
+        aim = Aim(server=server, load=generator, folder=folder)
         for variant in VARIANTS:
             aim.round(variant, 0, min(_WARM_S, plan.round_s))
         for number in range(1, plan.rounds + 1):
@@ -97,7 +96,7 @@ def served(
                 _measure(aim, seen[variant], variant, number, plan.round_s)
         resident = server.resident_bytes()
     _check_sizes(seen)
-    note = f"{plan.connections} connections, {plan.rounds} rounds, {aim.load.name}"
+    note = f"{plan.connections} connections, {plan.rounds} rounds, {generator.name}"
     for name, value in (*_figures(seen), ("memory", _mb(resident))):
         yield Measured(key=f"{group}.{name}", value=value, note=note)
 

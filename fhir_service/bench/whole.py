@@ -68,4 +68,3 @@ def verifying(stage: Stage) -> Measured:
     return Measured(
         key="audit.verify", value=report.rows / seconds, note=f"{report.rows} rows"
     )
-

@@ -1,7 +1,5 @@
 """`fhir-service bench`."""
 
-import os
-import platform
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -13,12 +11,13 @@ from rich.table import Table
 
 from conformance.fhir_json import pretty
 from fhir_service.bench.figures import Measured, Verdict, shown
+from fhir_service.bench.machine import BUSY_LOAD, described
 from fhir_service.bench.plan import DEFAULT, FULL, Plan
 from fhir_service.bench.run import run as measure
 from fhir_service.settings import Settings
 
-BUSY_LOAD = 1.0
-"""Load average above which the figures say little."""
+WIDTH = 150
+"""Columns of the table where nobody looks at it in a terminal."""
 
 
 def run(
@@ -40,7 +39,7 @@ def run(
 
     """
     del settings
-    machine = _machine()
+    machine = described()
     for line in _warnings(machine):
         click.echo(line, err=True)
     found = measure(plan or (FULL if full else DEFAULT), _tell, only)
@@ -48,23 +47,13 @@ def run(
         click.echo(pretty({"machine": machine, "figures": _as_json(found)}).decode())
     else:
         click.echo(_line(machine))
-        Console().print(_table(found))
+        console = Console()
+        console.print(_table(found), width=None if console.is_terminal else WIDTH)
         click.echo(_summary(found))
 
 
 def _tell(what: str) -> None:
     click.echo(f"{datetime.now(UTC):%H:%M:%S} {what}", err=True)
-
-
-def _machine() -> dict[str, Any]:
-    """Return what one has to know of the machine to read the figures."""
-    return {
-        "date": f"{datetime.now(UTC):%Y-%m-%d}",
-        "cpus": os.cpu_count(),
-        "processor": platform.machine(),
-        "python": platform.python_version(),
-        "load": _decimal(os.getloadavg()[0]),
-    }
 
 
 def _line(machine: dict[str, Any]) -> str:

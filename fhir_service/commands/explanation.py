@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from conformance.issues import FHIRError, IssueType
+from consent.codes import LEVELS
 from consent.decision import Reason
 from consent.facets import Facets
-from consent.codes import LEVELS
 from fhir_service.access import Decided, reading
 from fhir_service.auth.bearer import Grant
 from fhir_service.auth.scopes import Filters
@@ -144,7 +144,7 @@ def _signature(
     }
 
 
-_LEVELS = {place: code for code, place in LEVELS.items()}
+_LEVELS: dict[int | None, str] = {place: code for code, place in LEVELS.items()}
 
 
 def _admits(scopes: tuple[Filters, ...], facets: Facets) -> bool:
@@ -213,4 +213,5 @@ def _why_lines(one: Json) -> Iterator[str]:
         question = " ".join(
             reason[name] for name in ("purpose", "action") if name in reason
         )
-        yield f"      {' '.join(word for word in words if word)} [{question}]"
+        asked = f" [{question}]" if question else ""
+        yield f"      {' '.join(word for word in words if word)}{asked}"

@@ -68,12 +68,12 @@ def begin(deployment: Deployment, folder: Path, yesterday: date) -> Seeded:
 
     """
     known = file.read(folder)
-    with deployment.database.read() as snapshot:
-        is_ours = _exists(deployment, "Organization", CLINIC)
-        is_empty = not patients.after(snapshot, SHARED, 1)
-    if known is not None and (is_ours or (is_empty and not known.is_complete)):
+    is_ours = _exists(deployment, "Organization", CLINIC)
+    if known is not None and is_ours:
         return known
-    if not is_empty or is_ours:
+    with deployment.database.read() as snapshot:
+        is_empty = not patients.after(snapshot, SHARED, 1)
+    if is_ours or not is_empty:
         raise FHIRError(
             IssueType.BUSINESS_RULE,
             "The database holds patients that this demonstration did not make; "

@@ -86,7 +86,9 @@ def _vendor(source: str) -> Vendor:
 
 
 def _may_speak_for(grant: Grant, source: str) -> None:
-    require(grant, "Observation", "create")
+    filters = require(grant, "Observation", "create")
+    if all(filters):
+        raise InsufficientScope("A payload is of any category; this scope is of some.")
     if source not in grant.sources:
         raise InsufficientScope("The client is not registered for this source.")
 

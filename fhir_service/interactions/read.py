@@ -5,6 +5,7 @@ What consent hides answers like what never existed.
 https://hl7.org/fhir/R4/http.html#read
 """
 
+from conformance.definitions import is_resource_type
 from conformance.issues import FHIRError, IssueType
 from fhir_service.auth.bearer import require
 from fhir_service.exchange import (
@@ -30,6 +31,8 @@ def read(exchange: Exchange, type_: str, id_: str) -> Response:
     with services.database.read() as snapshot:
         grant = exchange.granted(snapshot)
         filters = require(grant, type_, "read")
+        if not is_resource_type(type_):
+            raise not_found(type_, id_)
         stored = services.repository.read(snapshot, type_, id_)
         if stored is None:
             raise not_found(type_, id_)

@@ -40,6 +40,9 @@ _ENTRIES = Statement(
 
 PAGE = 10_000
 
+LOWEST = -(2**63)
+"""The least index that a row can have; those of the log begin with 0."""
+
 
 @dataclass(frozen=True, slots=True)
 class Head:
@@ -81,7 +84,9 @@ def head(snapshot: Snapshot) -> Head | None:
     return Head(Frontier.from_bytes(bytes(found[0])), found[1])
 
 
-def entries(snapshot: Snapshot, first: int = 0) -> Iterator[tuple[int, bytes, bytes]]:
+def entries(
+    snapshot: Snapshot, first: int = LOWEST
+) -> Iterator[tuple[int, bytes, bytes]]:
     """Yield (index, leaf, stored leaf hash) in order, from `first` on.
 
     As they are stored, whatever that is: a row written by hand may hold no bytes.

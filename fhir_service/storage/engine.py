@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -448,8 +448,16 @@ class _Outcome:
 
 
 def _discard(connection: Any) -> None:
-    if connection is not None:
-        connection.invalidate()
+    """Give up a connection and its transaction.
+
+    The rollback is said: SQLite keeps a closed connection, with its lock, for as long
+    as somebody holds one of its statements, be it in the traceback of an error.
+    """
+    if connection is None:
+        return
+    with suppress(Exception):
+        connection.cursor().execute("ROLLBACK")
+    connection.invalidate()
 
 
 def _fail(jobs: Sequence[_Job], error: Exception) -> None:

@@ -1,0 +1,106 @@
+"""Prints docs/performance.md from what `fhir-service bench --json` printed.
+
+python -m fhir_service.bench.page FIGURES.json > docs/performance.md
+"""
+
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from conformance import fhir_json
+from fhir_service.bench.figures import shown
+
+
+def page(told: dict[str, Any]) -> str:
+    """Return the page.
+
+    Args:
+        told: The object that `fhir-service bench --json` prints.
+
+    """
+    rows = "\n".join(_row(figure) for figure in told["figures"])
+    return _PAGE.format(rows=rows, **told["machine"])
+
+
+def _row(figure: dict[str, Any]) -> str:
+    value = figure["value"]
+    cells: Iterable[str] = (
+        figure["figure"],
+        "" if value is None else shown(float(value)),
+        figure["unit"],
+        figure["target"] or "",
+        figure["verdict"],
+        figure["note"],
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+_PAGE = """\
+# Performance
+
+What the service does in a second, and what one thing costs.
+`fhir-service bench` (or `make bench`) measures it on your machine and prints each figure beside its target; a target that is missed is printed as missed.
+
+| command | what it does |
+|---|---|
+| `make bench` | 100 000 Observations, about five minutes |
+| `make bench ARGS=--full` | 1 000 000 Observations |
+| `make bench ARGS="--only code"` | one group of figures, or those whose names begin so |
+| `make bench ARGS=--json` | the same as JSON |
+
+The bench makes a folder of its own for temporary files (`TMPDIR` says where) and removes it.
+Its data is synthetic and the same in every run.
+PostgreSQL is measured where Debian's packages are installed, in a cluster of the bench's own with the program's defaults and durable commits, or in the empty database that `FHIR_SERVICE_BENCH_POSTGRES_URL` names.
+
+## Figures
+
+Measured on {date} with {cpus} CPUs ({processor}), Python {python}, load average {load} at the start.
+
+| figure | value | unit | target | | note |
+|---|---|---|---|---|---|
+{rows}
+
+## How it is measured
+
+**Trust ratios, not absolute figures.**
+The load generator shares the processors with the server, and other programs may do so too.
+What is compared is measured in turn within one run: in each round every variant has its time, and the figure is the median of the rounds.
+The rows *this machine* tell how quick the processor was, and how unsteady: a fixed loop is timed before each group.
+
+**Search behind the server.**
+One server answers everything: the product's application with the product's door and settings, and beside it a static Flask route whose body is a real answer's.
+A search asks for one patient, one code and four days, newest first, a page of 50, in random order over all patients; each answer has a full page, some 50 kB.
+The token is checked, the consent decides, the audit row is written.
+Half of the patients permit data of a period only, so that each of their rows is asked for its time.
+*Audit durable* is the product; *not awaited* (`FHIR_SERVICE_AUDIT_WAIT=not-awaited`) sends the answer before its row is on disk, and is there to tell what waiting costs.
+*Consent off* is a gate that exists in the bench's own server alone and lets everything pass.
+The load comes from `wrk` where it is installed, otherwise from a small program of the bench's own, which takes more of the processor; the note says which it was.
+
+**Ingest.**
+Parsed deliveries of 1000 Open mHealth data points go through the parser, consent, the search for duplicates, compression, encryption, the indexes and the audit log, each committed durably, several at a time.
+The rate is that of the whole; *the last stretch* is compared with the first.
+Bytes on disk are those of the SQLite file after it was closed, divided by the Observations: indexes, patients, consents and audit rows are in it.
+
+**In process.**
+The growth of the search's latency is measured without a server, in a small and a large database in turn; the audit row of each answer is awaited outside the measured time.
+
+**Single steps** are processor time of one thread, the median of several runs over a list.
+*Parsed payload to Measurement* begins with what the JSON parser gave (for Apple Health: with the XML element).
+*Measurement to stored bytes* normalises, takes both keys, renders, compresses and encrypts.
+The Observation that is validated claims R4's heart rate profile.
+
+**Decisions.** *Cold* reads a patient's consents and 120 signatures from the database and decides on all of them; *remembered* is what later requests pay.
+
+This page is printed by `python -m fhir_service.bench.page` from the output of `fhir-service bench --json`.
+"""  # noqa: E501 - one sentence a line, in the page
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Print the page of the file that is named."""
+    [name] = arguments
+    sys.stdout.write(page(fhir_json.loads(Path(name).read_bytes())))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

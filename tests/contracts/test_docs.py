@@ -1,0 +1,697 @@
+"""The documentation against what it documents: tables, names, links, examples.
+
+Every test here walks a table of the code and looks for it in a page, or walks a page
+and looks for it in the code, so that neither can change alone.
+"""
+
+import ast
+import importlib
+import json
+import re
+import shlex
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+import pytest
+
+from conformance.validation import validate
+from consent.audit.entry import AuditRecord, Interaction, Outcome
+from consent.audit.verification import Kind as FindingKind
+from consent.capture import CODE_SYSTEMS, ENFORCED, MAX_ENTRIES, capture_issues
+from consent.codes import ACT_REASON, ACTIONS
+from consent.engine import prepare
+from consent.explain import decide_resource
+from consent.formula import Row
+from consent.in_force import Policy, Subject
+from consent.labels import label
+from consent.lint import MAX_DEPTH, MAX_PROVISIONS
+from consent.overlays import CUSTODIAN
+from consent.provisions import read
+from consent.references import Deployment
+from consent.request import AccessRequest
+from consent.signature import describe
+from fhir_service import doctor, logs, metrics
+from fhir_service.app import create_app, probes_of
+from fhir_service.auth.bearer import CLIENT_SYSTEM
+from fhir_service.cli import main
+from fhir_service.deployment import SCOPES, open_deployment
+from fhir_service.ingest.receipt import MAX_ITEMS, Fate, Receipt
+from fhir_service.interactions.write import WRITABLE
+from fhir_service.rest.body import Limits
+from fhir_service.routes import ROUTES
+from fhir_service.search.query import DEFAULT_COUNT, MAX_COUNT, MAX_PARAMETERS
+from fhir_service.search.supported import (
+    NEEDS_PATIENT,
+    REFUSED_PARAMETERS,
+    RESULT_PARAMETERS,
+    SORTABLE,
+    SUPPORTED,
+)
+from fhir_service.search.values import MAX_ALTERNATIVES, PREFIXES
+from fhir_service.settings import SETTINGS, read_settings
+from fhir_service.storage import accounts, keys
+from fhir_service.storage.tables import metadata
+from mappings.kinds import kinds
+from mappings.measurement import Reason
+from mappings.observation import DERIVED_COMPONENTS
+from mappings.vendors.apple_health import sleep
+from mappings.vendors.apple_health import types as apple
+from mappings.vendors.open_mhealth import episodes, granola, measures
+from mappings.vendors.table import VENDORS
+from mappings.vendors.zigbee2mqtt import properties
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *DOCS.glob("*.md")])
+OURS = ("README.md", "audit.md", "consent.md", "device-data.md", "operations.md")
+PACKAGES = ("conformance", "consent", "fhir_service", "mappings")
+
+
+def text_of(name: str) -> str:
+    path = ROOT / name if name == "README.md" else DOCS / name
+    return path.read_text(encoding="utf-8")
+
+
+def section(name: str, heading: str) -> str:
+    """Return what stands under a heading, up to the next one of its level."""
+    level = heading.partition(" ")[0]
+    _, found, rest = f"\n{text_of(name)}".partition(f"\n{heading}\n")
+    assert found, f"{name} has no heading {heading}"
+    return re.split(rf"^{level} ", rest, maxsplit=1, flags=re.MULTILINE)[0]
+
+
+def words(text: str) -> set[str]:
+    """Return everything that stands between backquotes."""
+    return set(re.findall(r"`([^`\n]+)`", text))
+
+
+def rows(text: str) -> list[list[str]]:
+    """Return the rows of every table in `text`, without heads and rules."""
+    found = []
+    for block in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE):
+        lines = block.splitlines()[2:]
+        found += [
+            [
+                cell.strip().replace("\\|", "|")
+                for cell in re.split(r"(?<!\\)\|", line)[1:-1]
+            ]
+            for line in lines
+        ]
+    return found
+
+
+def blocks(text: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+# Links and names
+
+
+def anchors(text: str) -> set[str]:
+    titles = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_inside_leads_somewhere(page):
+    broken = []
+    text = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.M | re.S)
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if re.match(r"https?://|mailto:", target):
+            continue
+        name, _, anchor = target.partition("#")
+        path = (page.parent / name) if name else page
+        if not path.exists() or (anchor and anchor not in anchors(path.read_text())):
+            broken.append(target)
+
+    assert broken == []
+
+
+def test_the_readme_links_every_page():
+    linked = re.findall(r"\]\(docs/([\w-]+\.md)", text_of("README.md"))
+
+    assert {page.name for page in DOCS.glob("*.md")} <= set(linked)
+
+
+def resolves(name: str) -> bool:
+    """Whether a dotted name is a module, or an attribute of one."""
+    parts = name.split(".")
+    for length in range(len(parts), 0, -1):
+        try:
+            found = importlib.import_module(".".join(parts[:length]))
+        except ModuleNotFoundError:
+            continue
+        for attribute in parts[length:]:
+            fields = getattr(found, "__dataclass_fields__", {})
+            if not hasattr(found, attribute) and attribute not in fields:
+                return False
+            found = getattr(found, attribute, None)
+        return True
+    return False
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_name_of_the_code_exists(page):
+    pattern = rf"`((?:{'|'.join(PACKAGES)})(?:\.\w+)+)(?:\(\))?`"
+    names = set(re.findall(pattern, page.read_text()))
+
+    assert [name for name in sorted(names) if not resolves(name)] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_file_that_is_named_exists(page):
+    folders = (*PACKAGES, "docs", "tests")
+    pattern = rf"`((?:{'|'.join(folders)})/[\w./-]+)`"
+    names = set(re.findall(pattern, page.read_text()))
+
+    assert [name for name in sorted(names) if not (ROOT / name).exists()] == []
+
+
+def functions_of_tests() -> set[str]:
+    return {
+        node.name
+        for path in (ROOT / "tests").rglob("test_*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef)
+    }
+
+
+def test_every_test_that_is_named_exists():
+    named = {
+        name
+        for page in PAGES
+        for name in re.findall(r"`(test_\w+)`", page.read_text())
+        if not (ROOT / "tests").rglob(f"{name}.py")
+        or name not in {path.stem for path in (ROOT / "tests").rglob("test_*.py")}
+    }
+
+    assert named
+    assert named - functions_of_tests() == set()
+
+
+def test_every_promise_of_security_has_a_test():
+    promises = rows(section("security.md", "## Promises"))
+
+    assert promises
+    assert [row[0] for row in promises if not re.search(r"`test_\w+`", row[-1])] == []
+
+
+# Commands and settings
+
+
+def commands(group: click.Group, path: str = "fhir-service") -> dict[str, click.Command]:
+    found: dict[str, click.Command] = {}
+    for name, command in group.commands.items():
+        whole = f"{path} {name}"
+        if isinstance(command, click.Group):
+            found |= commands(command, whole)
+        else:
+            found[whole] = command
+    return found
+
+
+def test_every_command_is_named():
+    text = text_of("operations.md")
+
+    assert [name for name in commands(main) if f"`{name}" not in text] == []
+
+
+def shell_lines() -> list[tuple[str, str]]:
+    """Return (page, command) of every line of a shell block, continued lines joined."""
+    return [
+        (page.name, line)
+        for page in PAGES
+        for block in blocks(page.read_text(), "sh")
+        for line in block.replace("\\\n", " ").splitlines()
+        if line.strip() and not line.startswith("#")
+    ]
+
+
+def test_every_command_in_a_block_exists_with_its_options():
+    known = commands(main)
+    wrong = []
+    for page, line in shell_lines():
+        for found in re.findall(r"(?:^|[\s(])fhir-service((?: +[^|>;&)]+)?)", line):
+            parts = shlex.split(found)
+            path = "fhir-service"
+            while parts and not parts[0].startswith("-") and path not in known:
+                path = f"{path} {parts.pop(0)}"
+            command = known.get(path)
+            options = {part.partition("=")[0] for part in parts if part[:2] == "--"}
+            allowed = {"--help", "--version"}
+            if command is not None:
+                allowed |= {name for param in command.params for name in param.opts}
+            if (command is None and path != "fhir-service") or not options <= allowed:
+                wrong.append(f"{page}: {line}")
+
+    assert shell_lines()
+    assert wrong == []
+
+
+def test_every_target_of_make_that_is_named_exists():
+    targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.M))
+    named = {
+        name
+        for page in PAGES
+        for name in re.findall(r"(?:`|^)make ([\w-]+)", page.read_text(), re.M)
+    }
+
+    assert named
+    assert named <= targets
+
+
+def test_every_setting_is_documented_and_every_documented_one_exists():
+    variables = {setting.variable for setting in SETTINGS}
+    named = {
+        name
+        for page in PAGES
+        for name in re.findall(r"FHIR_SERVICE_[A-Z_]*[A-Z]", page.read_text())
+        if not name.startswith("FHIR_SERVICE_TEST")
+    }
+
+    assert variables <= words(text_of("settings.md"))
+    assert named <= variables
+
+
+# HTTP
+
+
+@pytest.fixture
+def deployment(tmp_path):
+    opened = open_deployment(
+        read_settings({"FHIR_SERVICE_DATA_DIR": str(tmp_path / "data")})
+    )
+    yield opened
+    opened.database.close()
+
+
+def test_every_route_is_documented(deployment):
+    application = create_app(deployment, metrics.Metrics(sources=VENDORS))
+    served = {(route.method, route.template) for route in ROUTES}
+    served |= {
+        (method, rule.rule)
+        for rule in application.url_map.iter_rules()
+        if not rule.endpoint.startswith("fhir.")
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    }
+
+    told = {
+        (row[0], row[1].strip("`"))
+        for row in rows(section("request.md", "## Every path"))
+    }
+
+    assert told == served
+
+
+def test_every_search_parameter_is_documented():
+    told = {
+        row[0].strip("`"): words(row[1])
+        for row in rows(section("search.md", "## Parameters"))
+    }
+
+    assert told == {type_: set(found) for type_, found in SUPPORTED.items()}
+
+
+def test_every_refused_and_every_result_parameter_is_documented():
+    text = text_of("search.md")
+
+    assert REFUSED_PARAMETERS | RESULT_PARAMETERS <= words(text)
+    assert set(PREFIXES) <= words(section("search.md", "## Dates"))
+
+
+def test_what_is_sorted_and_what_needs_a_patient_is_documented():
+    text = section("search.md", "## Rules")
+
+    for type_, names in SORTABLE.items():
+        assert {type_, *names} <= words(text)
+    assert words(section("search.md", "### A patient must be named")) >= NEEDS_PATIENT
+
+
+def test_the_limits_of_a_search_are_the_documented_ones():
+    told = {row[0]: row[1] for row in rows(section("search.md", "## Limits"))}
+
+    assert list(told.values()) == [
+        str(number)
+        for number in (DEFAULT_COUNT, MAX_COUNT, MAX_PARAMETERS, MAX_ALTERNATIVES)
+    ]
+
+
+def test_every_writable_type_is_documented():
+    assert words(section("request.md", "## What can be written")) >= WRITABLE
+
+
+def test_every_scope_of_discovery_is_documented():
+    assert set(SCOPES) <= words(text_of("security.md"))
+
+
+# Consent
+
+
+RESOURCES, CONSENT = "json resources", "json consent"
+EXAMPLES_AT = "## Examples"
+PLACE = Deployment(zone=UTC, own_bases=("http://localhost:8000/fhir",))
+
+
+def wrapped(provision: object, number: int) -> dict[str, object]:
+    return {
+        "resourceType": "Consent",
+        "id": f"c{number}",
+        "meta": {"versionId": "1"},
+        "status": "active",
+        "scope": {
+            "coding": [
+                {
+                    "system": "http://terminology.hl7.org/CodeSystem/consentscope",
+                    "code": "patient-privacy",
+                }
+            ]
+        },
+        "category": [{"coding": [{"system": "http://loinc.org", "code": "59284-0"}]}],
+        "patient": {"reference": "Patient/p"},
+        "dateTime": "2026-01-01",
+        "policy": [{"uri": "https://clinic.example/policy"}],
+        "provision": provision,
+    }
+
+
+def examples() -> list[tuple[str, list[dict[str, object]], list[str]]]:
+    """Return (title, consents, row) of every row of every example."""
+    text = section("consent.md", EXAMPLES_AT)
+    found = []
+    for part in re.split(r"^### ", text, flags=re.MULTILINE)[1:]:
+        consents = [
+            wrapped(json.loads(block), number)
+            for number, block in enumerate(blocks(part, CONSENT))
+        ]
+        title = part.partition("\n")[0]
+        found += [(title, consents, row) for row in rows(part)]
+    return found
+
+
+def asked_resources() -> dict[str, dict[str, object]]:
+    [block] = blocks(section("consent.md", EXAMPLES_AT), RESOURCES)
+    return {
+        name: {"resourceType": "Observation", "id": "x"} | resource
+        for name, resource in json.loads(block).items()
+    }
+
+
+def question(who: str, purposes: str, actions: str, at: str) -> AccessRequest:
+    return AccessRequest(
+        actors=frozenset({f"Organization/{who}", f"{CLIENT_SYSTEM}|{who}"}),
+        individual_known=False,
+        purposes=tuple(
+            (ACT_REASON, code) for code in purposes.split() if code != "-"
+        ),
+        actions=tuple(actions.split()),
+        btg_attested=False,
+        at_us=int(datetime.fromisoformat(at).timestamp()) * 1_000_000,
+    )
+
+
+@pytest.mark.parametrize(
+    ("title", "consents", "row"),
+    examples(),
+    ids=[f"{title}-{number}" for number, (title, _, _) in enumerate(examples())],
+)
+def test_an_example_of_consent_is_decided_as_documented(title, consents, row):
+    del title
+    who, purposes, actions, what, at, answer, because = row
+    resource = asked_resources()[what]
+    described = describe(resource, labels=label(resource), deployment=PLACE)
+    prepared = prepare(
+        [read(consent, deployment=PLACE) for consent in consents],
+        question(who, purposes, actions, at),
+        Subject(patient="Patient/p", managing_organization="Organization/clinic"),
+        Policy(enforced=ENFORCED),
+    )
+
+    decision = decide_resource(
+        prepared,
+        described.facets,
+        Row(
+            reference=f"{resource['resourceType']}/{resource['id']}",
+            start_us=described.start_us,
+            end_us=described.end_us,
+            codings=described.codings,
+        ),
+    )
+
+    told = {reason.path or reason.because for reason in decision.reasons}
+    told |= {reason.name for reason in decision.reasons if reason.path is None}
+    assert ("permit" if decision.is_permitted else "deny") == answer
+    assert because in told
+
+
+def test_every_example_of_consent_would_be_stored():
+    consents = [consent for _, found, _ in examples() for consent in found]
+
+    assert consents
+    for consent in consents:
+        assert [
+            issue for issue in validate(consent) if issue.severity.value == "error"
+        ] == []
+        assert capture_issues(consent, deployment=PLACE) == []
+
+
+def test_what_is_enforced_is_documented():
+    text = section(
+        "consent.md", "## What this version enforces, and what it refuses"
+    )
+    enforced = {
+        word for row in rows(text) if row[1] == "enforced" for word in words(row[0])
+    }
+    refused = {
+        word for row in rows(text) if row[1] == "refused" for word in words(row[0])
+    }
+
+    assert enforced >= ENFORCED.elements | ACTIONS
+    assert refused >= {"securityLabel", "data"}
+    assert not refused & ENFORCED.elements
+    assert ENFORCED.depth == 1
+    assert "nested one level below the root | enforced" in text
+    assert f"more than {MAX_ENTRIES} entries" in text
+    assert len(CODE_SYSTEMS) == len("LOINC, SNOMED CT, MDC, measurement".split(","))
+
+
+def test_the_limits_of_a_consent_are_the_documented_ones():
+    text = text_of("consent.md")
+
+    assert f"more than {MAX_PROVISIONS} provisions" in text
+    assert f"more than {MAX_DEPTH} levels" in text
+    assert CUSTODIAN.name in words(text)
+    assert CUSTODIAN.types == {"Patient", "Consent"}
+
+
+# Device data
+
+
+OWN, PART = "x", "part"
+
+
+def apple_health() -> tuple[set[str], set[str]]:
+    stages = {stage.total for stage in sleep.STAGES.values()}
+    statistics = {
+        kind
+        for found in apple.STATISTICS.values()
+        for kind, _ in found.values()
+    }
+    own = {quantity.kind for quantity in apple.QUANTITIES.values()}
+    own |= {"blood-pressure", "sleep-session", "mindful-duration", "workout"}
+    parts = {quantity.kind for quantity in apple.BLOOD_PRESSURE.values()}
+    parts |= {kind for kind, _, _ in apple.TOTALS.values()} | statistics
+    return own, parts | stages | set(sleep.TOTALS) | {"sleep-duration", "sleep-stage"}
+
+
+def open_mhealth() -> tuple[set[str], set[str]]:
+    own = {measure.kind for measure in measures.MEASURES}
+    own |= {*measures.STATISTICS.values(), *measures.AT_REST.values()}
+    own |= {*measures.GLUCOSE_KINDS.values()}
+    own |= {kind for kind, _ in (*granola.KINDS.values(), *granola.COUNTS.values())}
+    own |= {"blood-pressure", "sleep-session", "workout"}
+    parts = {
+        kind
+        for table in (
+            episodes.BLOOD_PRESSURE_PARTS,
+            episodes.SLEEP_PARTS,
+            episodes.ACTIVITY_PARTS,
+        )
+        for kind, _ in table.values()
+    }
+    parts |= {kind for kind, _ in granola.STAGES.values()}
+    return own, parts | {"awakenings", "main-sleep", "sleep-stage"}
+
+
+def zigbee2mqtt() -> tuple[set[str], set[str]]:
+    own = {kind for kind, _ in properties.QUANTITIES.values()}
+    own |= {kind for kind, _, _ in properties.STATES.values()}
+    return own | {"battery-voltage"}, set()
+
+
+COVERAGE = {
+    "apple-health": apple_health(),
+    "open-mhealth": open_mhealth(),
+    "zigbee2mqtt": zigbee2mqtt(),
+}
+"""Source → kinds that it gives as Observations, and as parts of one."""
+
+
+def cell(source: str, kind: str) -> str:
+    own, parts = COVERAGE[source]
+    derived = {
+        part
+        for panel, names in DERIVED_COMPONENTS.items()
+        for part in names
+        if panel in own
+    }
+    siblings = {
+        sibling
+        for name in own
+        for unit, sibling in kinds()[name].siblings.items()
+        if unit == "mmol/L" and source != "zigbee2mqtt"
+    }
+    if kind in own | derived | siblings:
+        return OWN
+    return PART if kind in parts else ""
+
+
+def coverage_table() -> str:
+    """Return the table of docs/device-data.md, as it must stand there."""
+    lines = [
+        f"| kind | unit | {' | '.join(COVERAGE)} |",
+        f"|---|---|{'---|' * len(COVERAGE)}",
+    ]
+    for name, kind in kinds().items():
+        unit = f"`{kind.unit}`" if kind.unit else kind.value.value
+        cells = " | ".join(cell(source, name) for source in COVERAGE)
+        lines.append(f"| `{name}` | {unit} | {cells} |")
+    return "\n".join(lines)
+
+
+def test_the_coverage_table_is_that_of_the_vendors():
+    assert set(COVERAGE) == set(VENDORS)
+    assert coverage_table() in text_of("device-data.md"), coverage_table()
+
+
+def test_every_source_is_documented():
+    assert set(VENDORS) <= words(section("device-data.md", "## Sources"))
+    for source in VENDORS:
+        folder = source.replace("-", "_")
+        assert f"mappings/vendors/{folder}/README.md" in text_of("device-data.md")
+
+
+def test_every_reason_of_quarantine_is_documented():
+    told = {
+        row[0].strip("`") for row in rows(section("device-data.md", "## Quarantine"))
+    }
+
+    assert told == set(Reason)
+
+
+def test_every_outcome_of_a_receipt_is_documented():
+    text = section("device-data.md", "## Receipt")
+    told = {row[0].strip("`") for row in rows(text)}
+    [example] = [json.loads(block) for block in blocks(text, "json")]
+
+    assert told == set(Fate)
+    assert [*example] == [*Receipt(source="x").to_json()]
+    assert example["received"] == sum(example[fate] for fate in Fate)
+    assert f"{MAX_ITEMS:,}" in text
+
+
+# Security, audit, operations
+
+
+def test_every_column_of_the_database_is_told_readable_or_not():
+    assert accounts.client.metadata is metadata
+    told = {
+        row[0].strip("`"): words(row[1]) | words(row[2])
+        for row in rows(section("security.md", "## What the database shows"))
+    }
+
+    assert told == {
+        table.name: {column.name for column in table.columns}
+        for table in metadata.sorted_tables
+    }
+
+
+def test_every_key_is_documented():
+    told = words(section("security.md", "## Keys and files"))
+
+    assert {f"keys/{name}" for name in (*keys.SINGLE_KEYS, "kek-0001")} <= told
+
+
+def test_every_field_of_the_log_is_documented():
+    told = {
+        row[0].strip("`") for row in rows(section("audit.md", "## What a row says"))
+    }
+
+    assert told == set(AuditRecord.__dataclass_fields__)
+
+
+def test_every_kind_of_finding_is_documented():
+    told = {
+        row[0].strip("`") for row in rows(section("audit.md", "## What it finds"))
+    }
+
+    assert told == set(FindingKind)
+
+
+def recorded(path: Path) -> set[str]:
+    """Return the members of Interaction that a module names."""
+    return {
+        node.attr
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "Interaction"
+    }
+
+
+def test_every_interaction_that_is_recorded_is_documented():
+    used = {
+        Interaction[name].value
+        for path in (ROOT / "fhir_service").rglob("*.py")
+        for name in recorded(path)
+    }
+    told = {
+        row[0].strip("`") for row in rows(section("audit.md", "## What is recorded"))
+    }
+
+    assert told == used
+    assert set(Outcome) <= words(text_of("audit.md"))
+
+
+def test_every_check_and_every_probe_is_documented(deployment):
+    told = {
+        row[0].strip("`") for row in rows(section("operations.md", "## Doctor"))
+    }
+
+    assert told == {*doctor.CHECKS, *probes_of(deployment)}
+
+
+def test_every_metric_and_its_labels_are_documented():
+    registry = metrics.Metrics(sources=VENDORS).registry
+    text = section("operations.md", "## Metrics")
+    told = {row[0].strip("`") for row in rows(text)}
+
+    collected = {family.name for family in registry.collect()}
+    assert {name.removesuffix("_total") for name in told} == collected
+    listed = (metrics.OUTCOMES, metrics.REFUSALS, metrics.FAILURES)
+    assert set().union(*listed) <= words(text)
+
+
+def test_every_log_event_is_documented():
+    told = {row[0].strip("`") for row in rows(section("operations.md", "## Logs"))}
+
+    assert told == set(logs.EVENTS)
+
+
+def test_every_door_has_its_limit_documented():
+    assert "by_prefix" in Limits.__dataclass_fields__
+    told = words(section("security.md", "## Limits on what is sent"))
+
+    assert {
+        setting.variable for setting in SETTINGS if "body" in setting.name
+    } <= told

@@ -51,6 +51,7 @@ def create_service(settings: Settings) -> Service:
 def create_app(deployment: Deployment, metrics: Metrics) -> Flask:
     """Return the Flask application over an open deployment."""
     application = Flask(__name__, static_folder=None, template_folder="pages/templates")
+    application.url_map.merge_slashes = False  # A path is not guessed at.
     application.register_blueprint(fhir_blueprint(deployment.services))
     application.register_blueprint(auth_blueprint(deployment.auth))
     application.register_blueprint(pages_blueprint(deployment.auth))

@@ -172,7 +172,13 @@ source_option = click.option("--source", help="Only what this source sent.")
 
 @quarantine.command("list")
 @source_option
-@click.option("--limit", default=100, show_default=True, help="Rows at most.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    default=100,
+    show_default=True,
+    help="Rows at most.",
+)
 @as_json
 def quarantine_list(*, source: str | None, limit: int, as_json: bool) -> None:
     """Show what is in quarantine, and why."""

@@ -105,6 +105,13 @@ class Exchange:
         return self.grant
 
     @property
+    def asked(self) -> str:
+        """Method, path and query, as the audit keeps them."""
+        request = self.request
+        query = f"?{request.query}" if request.query else ""
+        return f"{request.method} {request.path}{query}"
+
+    @property
     def who(self) -> Grant:
         """The grant, once it was asked for."""
         if self.grant is None:
@@ -114,7 +121,6 @@ class Exchange:
     def leaf(self, status: int, outcome: Outcome) -> bytes:
         """Return the audit leaf of this exchange."""
         grant, request = self.grant, self.request
-        query = f"?{request.query}" if request.query else ""
         pseudonym = self.services.pseudonym
         return entry.encode(
             AuditRecord(
@@ -123,7 +129,7 @@ class Exchange:
                 outcome=outcome,
                 status=status,
                 request_id=request.request_id,
-                request=f"{request.method} {request.path}{query}",
+                request=self.asked,
                 resource_type=self.resource_type,
                 client=grant.client_id if grant else "",
                 organisation=(grant.organization or "") if grant else "",

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from flask import Blueprint
 from flask import Response as FlaskResponse
 from flask import request as flask_request
+from flask.sansio.blueprints import BlueprintSetupState
+from werkzeug.routing import Rule
 
 from conformance.issues import FHIRError, IssueType
 from consent.audit.entry import Interaction
@@ -162,18 +164,33 @@ def hot_routes(services: Services) -> Callable[[Request], Response | None]:
     return try_hot
 
 
-def fhir_blueprint(services: Services) -> Blueprint:
-    """Return the same routes behind Flask."""
-    blueprint = Blueprint("fhir", __name__)
-    methods = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+PATHS = (
+    "/fhir",
+    "/fhir/",
+    "/fhir/<path:path>",
+    "/device-data/",
+    "/device-data/<path:path>",
+)
+"""What Flask hands to `respond`, whichever method it is."""
 
-    @blueprint.route("/fhir", defaults={"path": ""}, methods=methods)
-    @blueprint.route("/fhir/<path:path>", methods=methods)
-    @blueprint.route("/device-data/<path:path>", methods=methods)
-    def fhir(path: str) -> FlaskResponse:
+
+def fhir_blueprint(services: Services) -> Blueprint:
+    """Return the same routes behind Flask.
+
+    Every method comes here, known or not: what is refused is audited too.
+    """
+    blueprint = Blueprint("fhir", __name__)
+
+    def view(path: str = "") -> FlaskResponse:
         del path
         return flask_response(respond(services, flask_to_request(services)))
 
+    def register(state: BlueprintSetupState) -> None:
+        state.app.view_functions[blueprint.name] = view
+        for path in PATHS:
+            state.app.url_map.add(Rule(path, endpoint=blueprint.name))
+
+    blueprint.record(register)
     return blueprint
 
 

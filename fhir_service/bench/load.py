@@ -16,7 +16,7 @@ from pathlib import Path
 
 from fhir_service.bench.stage import BenchError
 
-_LUA = Path(__file__).with_name("requests.lua")
+_SCRIPT = "requests.lua"
 _GRACE_S = 30
 
 
@@ -90,13 +90,15 @@ class Load:
         return Round(**counted)
 
 
-def load(url: str, connections: int, *, uses_wrk: bool) -> Load:
-    """Return the load generator of this machine."""
+def load(url: str, connections: int, folder: Path, *, uses_wrk: bool) -> Load:
+    """Return the load generator of this machine; its script goes into `folder`."""
     wrk = shutil.which("wrk") if uses_wrk else None
     if wrk is not None:
+        script = folder / _SCRIPT
+        script.write_text(_LUA)
         return Load(
             name="wrk",
-            command=(wrk, "--threads=1", f"--script={_LUA}", url),
+            command=(wrk, "--threads=1", f"--script={script}", url),
             connections=connections,
         )
     return Load(
@@ -119,3 +121,39 @@ def _arguments(
             *scripted,
         ]
     return [*load.command, str(load.connections), str(seconds), *scripted]
+
+
+_LUA = """\
+-- What wrk asks: the paths of a file in turn, with the headers of another.
+-- Arguments: file of paths, file of headers, paths to pass over at first.
+
+local requests, at = {}, 0
+
+function init(arguments)
+  local headers = {}
+  for line in io.lines(arguments[2]) do
+    local name, value = line:match("^([^:]+): (.*)$")
+    headers[name] = value
+  end
+  for path in io.lines(arguments[1]) do
+    requests[#requests + 1] = wrk.format("GET", path, headers)
+  end
+  at = tonumber(arguments[3]) % #requests
+end
+
+function request()
+  at = at % #requests + 1
+  return requests[at]
+end
+
+function done(summary, latency)
+  local errors = summary.errors
+  print(string.format(
+    '{"answers": %d, "seconds": %f, "body_bytes": %d, ' ..
+    '"errors": %d, "p50_ms": %f, "p99_ms": %f}',
+    summary.requests, summary.duration / 1e6, summary.bytes,
+    errors.connect + errors.read + errors.write + errors.status + errors.timeout,
+    latency:percentile(50) / 1e3, latency:percentile(99) / 1e3
+  ))
+end
+"""

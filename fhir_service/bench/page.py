@@ -51,7 +51,7 @@ What the service does in a second, and what one thing costs.
 
 The bench makes a folder of its own for temporary files (`TMPDIR` says where) and removes it.
 Its data is synthetic and the same in every run.
-PostgreSQL is measured where Debian's packages are installed, in a cluster of the bench's own with the program's defaults and durable commits, or in the empty database that `FHIR_SERVICE_BENCH_POSTGRES_URL` names.
+PostgreSQL is measured where Debian's packages are installed, in a cluster of the bench's own with the program's defaults and durable commits, or in the empty database that `FHIR_SERVICE_TEST_BENCH_POSTGRES_URL` names.
 
 ## Figures
 

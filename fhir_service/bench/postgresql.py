@@ -23,7 +23,7 @@ from fhir_service.bench.stage import BenchError
 from fhir_service.storage import migrations
 from fhir_service.storage.engine import Database
 
-URL_VARIABLE = "FHIR_SERVICE_BENCH_POSTGRES_URL"
+URL_VARIABLE = "FHIR_SERVICE_TEST_BENCH_POSTGRES_URL"
 """Names an empty database that the bench fills."""
 
 _START_S = 60

@@ -87,18 +87,24 @@ def served(
     _write_lists(closed, searches)
     seen = {variant: Seen() for variant in VARIANTS}
     with serving(closed.environment, folder / "server.log") as server:
-        generator = load(server.url, plan.connections, uses_wrk=plan.uses_wrk)
+        generator = load(server.url, plan.connections, folder, uses_wrk=plan.uses_wrk)
         aim = Aim(server=server, load=generator, folder=folder)
         for variant in VARIANTS:
             aim.round(variant, 0, min(_WARM_S, plan.round_s))
         for number in range(1, plan.rounds + 1):
-            for variant in VARIANTS:
+            for variant in _turns(number):
                 _measure(aim, seen[variant], variant, number, plan.round_s)
         resident = server.resident_bytes()
     _check_sizes(seen)
     note = f"{plan.connections} connections, {plan.rounds} rounds, {generator.name}"
     for name, value in (*_figures(seen), ("memory", _mb(resident))):
         yield Measured(key=f"{group}.{name}", value=value, note=note)
+
+
+def _turns(number: int) -> tuple[str, ...]:
+    """Return the variants in the order of a round: each is first in its turn."""
+    first = number % len(VARIANTS)
+    return VARIANTS[first:] + VARIANTS[:first]
 
 
 def _write_lists(closed: Stage, searches: list[str]) -> None:

@@ -14,6 +14,7 @@ from fhir_service.bench.figures import Measured, Verdict, shown
 from fhir_service.bench.machine import BUSY_LOAD, described
 from fhir_service.bench.plan import DEFAULT, FULL, Plan
 from fhir_service.bench.run import run as measure
+from fhir_service.bench.stage import BenchError
 from fhir_service.settings import Settings
 
 WIDTH = 150
@@ -37,12 +38,16 @@ def run(
         only: A group of figures; None for all.
         plan: Sizes in place of those that `full` chooses.
 
+    Raises:
+        BadParameter: where there is no such group.
+        ClickException: where something could not be measured.
+
     """
     del settings
     machine = described()
     for line in _warnings(machine):
         click.echo(line, err=True)
-    found = measure(plan or (FULL if full else DEFAULT), _tell, only)
+    found = _measured(plan or (FULL if full else DEFAULT), only)
     if as_json:
         click.echo(pretty({"machine": machine, "figures": _as_json(found)}).decode())
     else:
@@ -50,6 +55,15 @@ def run(
         console = Console()
         console.print(_table(found), width=None if console.is_terminal else WIDTH)
         click.echo(_summary(found))
+
+
+def _measured(plan: Plan, only: str | None) -> list[Measured]:
+    try:
+        return measure(plan, _tell, only)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--only") from None
+    except BenchError as error:
+        raise click.ClickException(str(error)) from None
 
 
 def _tell(what: str) -> None:

@@ -20,6 +20,7 @@ from rich.table import Table
 from rich.text import Text
 
 from conformance import fhir_json
+from conformance.issues import FHIRError, IssueType
 from fhir_service.demo import clients, logins, query, seed
 from fhir_service.demo.logins import Login
 from fhir_service.demo.progress import Seeded
@@ -160,7 +161,8 @@ def _serve(settings: Settings, shown: _Shown, console: Console) -> None:
         console.print("Ctrl-C ends it. Paste this; its token is good for 12 hours:\n")
         # Not through rich, which would wrap it.
         click.echo(command(shown.query, shown.token))
-        server.wait()
+        if server.wait():
+            raise FHIRError(IssueType.EXCEPTION, "The server ended by itself.")
 
 
 @contextmanager

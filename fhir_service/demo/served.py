@@ -16,12 +16,14 @@ from urllib.parse import urlsplit
 import requests
 
 from conformance.issues import FHIRError, IssueType
+from fhir_service.demo.query import direct
 from fhir_service.server import probe_address
 from fhir_service.settings import Settings, SettingsError, environment_of
 
 COMMAND = (sys.executable, "-c", "from fhir_service.cli import main; main(['serve'])")
 LOCALHOST = "localhost"
 START_S = 60
+ANSWER_S = 5
 POLL_S = 0.05
 
 Process = subprocess.Popen[bytes]
@@ -101,10 +103,10 @@ def _forwarding(process: Process) -> Iterator[None]:
 def _await(process: Process, settings: Settings) -> None:
     host = LOCALHOST if _is_any(settings.host) else settings.host
     url = f"http://{host}:{settings.port}/readyz"
-    end = time.monotonic() + START_S
+    session, end = direct(), time.monotonic() + START_S
     while time.monotonic() < end and process.poll() is None:
         try:
-            if requests.get(url, timeout=POLL_S * 20).ok:
+            if session.get(url, timeout=ANSWER_S).ok:
                 return
         except requests.RequestException:
             pass

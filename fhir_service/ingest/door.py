@@ -60,7 +60,7 @@ def receive(exchange: Exchange, source: str) -> Response:
         delivery,
         Origin(
             interaction=Interaction.INGEST,
-            request=f"POST {request.path}?{request.query}",
+            request=exchange.asked,
             request_id=request.request_id,
             address=request.remote,
         ),

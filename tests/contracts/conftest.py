@@ -8,7 +8,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "fhir_service"))
 
-from worlds import World, make_template, opened_world  # noqa: E402
+from worlds import World, make_template, opened_world
 
 
 @pytest.fixture(scope="session")

@@ -8,9 +8,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "fhir_service"))
 
-from worlds import patient, settings_of  # noqa: E402
+from worlds import patient, settings_of
 
-from fhir_service.deployment import open_deployment  # noqa: E402
+from fhir_service.deployment import open_deployment
 
 
 def main() -> None:

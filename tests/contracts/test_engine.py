@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import threading
-from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -45,6 +44,13 @@ class CountingTail:
     def append(self, transaction, leaves):
         self.sizes.append(len(leaves))
         self.tail.append(transaction, leaves)
+
+
+class BrokenTail:
+    """Loses every transaction."""
+
+    def append(self, _transaction, _leaves):
+        raise ZeroDivisionError
 
 
 def held(database):
@@ -113,10 +119,6 @@ def test_effects_come_after_the_commit_and_only_of_jobs_that_succeed(database):
 
 
 def test_a_lost_transaction_tells_all_its_jobs_and_the_next_one_works(database):
-    class BrokenTail:
-        def append(self, transaction, leaves):
-            raise ZeroDivisionError
-
     good, database.tail = database.tail, BrokenTail()
 
     for _ in range(2):
@@ -192,10 +194,6 @@ def test_what_was_decided_in_a_lost_transaction_is_forgotten(any_world):
     with database.read() as snapshot:
         state = patients.by_id(snapshot, types.number_of("Patient"), clinic.patient)
 
-    class BrokenTail:
-        def append(self, transaction, leaves):
-            raise ZeroDivisionError
-
     release, ticket = held(database)
     database.tail = BrokenTail()
 
@@ -208,7 +206,7 @@ def test_what_was_decided_in_a_lost_transaction_is_forgotten(any_world):
         decided = services.gate.view(transaction, grant, inside, "Observation")
         return decided.view.is_empty
 
-    tickets: list[Future[object]] = [
+    tickets = [
         database.submit(permitting),
         database.submit(looking),
     ]
@@ -244,7 +242,9 @@ def test_two_processes_write_one_order_and_one_log(
 
     with opened_world(tmp_path, template, database_url=empty_postgres_url) as world:
         with writer(world, "one", 60) as one, writer(world, "other", 60) as other:
-            lines = [line.split() for process in (one, other) for line in process.stdout]
+            lines = [
+                line.split() for process in (one, other) for line in process.stdout
+            ]
         assert (one.returncode, other.returncode) == (0, 0)
         with world.deployment.database.read() as snapshot:
             leaves = [

@@ -41,14 +41,19 @@ def written(draw, kinds=precisions):
 @st.composite
 def times(draw):
     """Return the effective[x] of an Observation: an instant, a period, or nothing."""
-    shape = draw(st.sampled_from(["instant", "instant", "period", "from", "to", "none"]))
+    shape = draw(
+        st.sampled_from(["instant", "instant", "period", "from", "to", "none"])
+    )
     if shape == "instant":
         return {"effectiveDateTime": draw(written())}
     if shape == "none":
         return {}
     start, length = draw(moments), draw(st.integers(0, 30 * 24 * 60))
     end = start + timedelta(minutes=length)
-    period = {"start": f"{start:%Y-%m-%dT%H:%M:%SZ}", "end": f"{end:%Y-%m-%dT%H:%M:%SZ}"}
+    period = {
+        "start": f"{start:%Y-%m-%dT%H:%M:%SZ}",
+        "end": f"{end:%Y-%m-%dT%H:%M:%SZ}",
+    }
     period = {
         "period": period,
         "from": {"start": period["start"]},
@@ -135,9 +140,7 @@ def covers(text, low, high):
 
 def has(resource, name, token):
     system, bar, code = token.rpartition("|")
-    concepts = (
-        [resource["code"]] if name == "code" else resource.get("category", [])
-    )
+    concepts = [resource["code"]] if name == "code" else resource.get("category", [])
     return any(
         coding["code"] == code and (not bar or coding["system"] == system)
         for concept in concepts
@@ -147,9 +150,7 @@ def has(resource, name, token):
 
 def check(clinic, patient_id, made, question):
     pairs, count, descending = question
-    query = "&".join(
-        f"{name}={value.replace('+', '%2B')}" for name, value in pairs
-    )
+    query = "&".join(f"{name}={value.replace('+', '%2B')}" for name, value in pairs)
     expected = sorted(
         (
             (effective_range(resource, ZONE)[0], resource["id"])
@@ -263,7 +264,12 @@ def test_an_update_moves_an_observation_in_the_index(any_world):
 
     totals = [
         clinic.search(f"{query}&{more}")["total"]
-        for more in ("date=2026-03-01", "date=2026-05-01", "code=40443-4", "code=11111-1")
+        for more in (
+            "date=2026-03-01",
+            "date=2026-05-01",
+            "code=40443-4",
+            "code=11111-1",
+        )
     ]
     assert totals == [0, 1, 0, 1]
 

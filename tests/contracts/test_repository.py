@@ -83,7 +83,7 @@ def test_an_update_makes_the_next_version_and_keeps_the_last(
     assert archived == person.body
 
 
-def test_seq_counts_every_version_in_the_order_of_commits(any_world, database, person):
+def test_seq_counts_every_version_in_the_order_of_commits(any_world, person):
     made = [create(any_world, patient()) for _ in range(3)]
 
     assert [one.stored.seq for one in (person, *made)] == [1, 2, 3, 4]
@@ -107,9 +107,7 @@ def test_a_row_and_its_public_id_are_one():
 
 def test_what_a_failed_job_did_is_gone(any_world, database, repository, person):
     key = person.stored.patient_key
-    before = {
-        table.name: everything(database, table) for table in (concept, signature)
-    }
+    before = {table.name: everything(database, table) for table in (concept, signature)}
 
     def fail(transaction):
         repository.create(transaction, observation(person.id), patient_key=key)
@@ -162,15 +160,16 @@ def test_a_body_moved_to_another_row_is_refused(any_world, database, repository)
 
 def test_a_patients_rows_come_in_pages_by_type(any_world, database, person):
     key = person.stored.patient_key
-    device = {"resourceType": "Device", "patient": {"reference": f"Patient/{person.id}"}}
+    device = {
+        "resourceType": "Device",
+        "patient": {"reference": f"Patient/{person.id}"},
+    }
     made = [create(any_world, device, key).stored.row for _ in range(5)]
     number = types.number_of("Device")
 
     with database.read() as snapshot:
         first = resources.of_patient(snapshot, key, number, after=0, count=3)
-        rest = resources.of_patient(
-            snapshot, key, number, after=first[-1].row, count=3
-        )
+        rest = resources.of_patient(snapshot, key, number, after=first[-1].row, count=3)
 
     assert [one.row for one in (*first, *rest)] == made
 

@@ -9,7 +9,7 @@ import pytest
 # The worlds are shared by the tests of several folders.
 sys.path.insert(0, str(Path(__file__).parent))
 
-from worlds import Clinic, World, furnish, make_template, opened_world  # noqa: E402
+from worlds import Clinic, World, furnish, make_template, opened_world
 
 
 @pytest.fixture(scope="session")

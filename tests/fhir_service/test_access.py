@@ -21,7 +21,6 @@ from worlds import (
     opened_world,
     patient,
     permit,
-    purposes,
     reopened_world,
     same_for,
     steps,
@@ -294,7 +293,9 @@ def test_a_withdrawal_holds_at_once_in_another_process(clinic):
 
 
 def test_the_custodian_reads_patient_and_consents_and_nothing_else(clinic):
-    stored = clinic.world.create(consent(clinic.patient, {"type": "deny"}), clinic.admin)
+    stored = clinic.world.create(
+        consent(clinic.patient, {"type": "deny"}), clinic.admin
+    )
     clinic.world.create(observation(clinic.patient), clinic.admin)
 
     assert len(clinic.found(f"Patient?_id={clinic.patient}")) == 1
@@ -476,7 +477,7 @@ def test_no_search_tells_whether_denied_rows_exist(twins, provision):
             clinic.world.create(
                 observation(clinic.patient, effectiveDateTime=at), clinic.admin
             )
-    with_rows, without = twins
+    with_rows, _ = twins
     for number in range(5):
         at = f"2026-11-1{number}T10:00:00Z"
         with_rows.world.create(
@@ -496,7 +497,7 @@ def test_no_search_tells_whether_denied_rows_exist(twins, provision):
 def test_a_whole_denied_patient_looks_like_one_who_is_not_here(twins):
     for clinic in twins:
         clinic.world.create(patient("Organization/elsewhere"), clinic.admin)
-    with_patient, without = twins
+    with_patient, _ = twins
     stranger = {"resourceType": "Patient", "active": True}
     hidden = with_patient.world.create(stranger, with_patient.admin)["id"]
     made = with_patient.world.create(observation(hidden), with_patient.admin)["id"]
@@ -554,7 +555,7 @@ def test_the_device_of_denied_readings_is_not_shown(clinic):
 
 
 def test_a_replay_does_not_tell_what_was_stored_before_the_withdrawal(twins):
-    with_rows, without = twins
+    with_rows, _ = twins
     payload = heart_rate(1, "user-1")
     stored = [clinic.consented() for clinic in twins]
     with_rows.deliver(payload)

@@ -17,7 +17,7 @@ JSON = "application/json"
 
 @pytest.fixture
 def filled(clinic):
-    """Return a clinic with a consent, an Observation that is seen and one that is not."""
+    """Return a clinic with a consent and an Observation that is seen."""
     clinic.consented()
     clinic.deliver(heart_rate(1, "user-1"))
     return clinic
@@ -95,7 +95,9 @@ def ask(clinic, method, path, body, headers):
 
 
 def test_every_request_leaves_exactly_one_row(filled):
-    for method, path, body, headers, status, interaction, outcome in requests_of(filled):
+    for method, path, body, headers, status, interaction, outcome in requests_of(
+        filled
+    ):
         before = len(filled.world.audited())
 
         answer = ask(filled, method, path, body, headers)
@@ -103,9 +105,9 @@ def test_every_request_leaves_exactly_one_row(filled):
         rows = filled.world.audited()[before:]
         told = (method, path, answer.status_code)
         assert told == (method, path, status)
-        assert [
-            (row.status, row.interaction, row.outcome) for row in rows
-        ] == [(status, interaction, outcome)], told
+        assert [(row.status, row.interaction, row.outcome) for row in rows] == [
+            (status, interaction, outcome)
+        ], told
         assert rows[0].request == f"{method} {path}"
     assert filled.world.verified().is_intact
 
@@ -150,9 +152,7 @@ def test_a_device_payload_is_in_the_log_with_what_became_of_it(filled):
     row = filled.world.audited()[-1]
     assert dict(row.counts) == {"duplicate": 1, "quarantined": 1}
     assert row.client == "gateway"
-    assert row.patients == (
-        filled.world.deployment.services.pseudonym(filled.patient),
-    )
+    assert row.patients == (filled.world.deployment.services.pseudonym(filled.patient),)
 
 
 def test_no_row_holds_a_readable_request(filled):
@@ -194,7 +194,12 @@ UNSTORABLE = """
 def writes_of(clinic):
     return [
         ("POST", "/fhir/Patient", patient(), clinic.admin),
-        ("POST", "/device-data/open-mhealth", [heart_rate(9, "user-1")], clinic.gateway),
+        (
+            "POST",
+            "/device-data/open-mhealth",
+            [heart_rate(9, "user-1")],
+            clinic.gateway,
+        ),
     ]
 
 

@@ -61,7 +61,8 @@ def stored_state(world):
 
 def pending(world):
     return [
-        (row.source, row.reason) for row in map(_quarantined, rows_of(world, quarantine))
+        (row.source, row.reason)
+        for row in map(_quarantined, rows_of(world, quarantine))
     ]
 
 
@@ -638,9 +639,7 @@ def test_every_open_mhealth_payload_is_accounted_for_and_stored_valid(clinic):
 
 def test_every_zigbee_payload_is_accounted_for(sensed):
     for path in payloads_of("zigbee2mqtt"):
-        receipt = sensed.world.deliver(
-            "zigbee2mqtt", path.read_bytes(), sensed.gateway
-        )
+        receipt = sensed.world.deliver("zigbee2mqtt", path.read_bytes(), sensed.gateway)
         assert receipt["received"] > 0, path.name
     sent = message(
         temperature=20.74,
@@ -737,9 +736,9 @@ def test_a_batch_is_written_down_once_a_payload(clinic):
     [batch] = rows_of(clinic.world, ingest_batch)
 
     assert batch[1:3] == ("open-mhealth", "gateway")
-    assert {
-        stored.batch_id for stored, _ in all_observations(clinic.world)
-    } == {batch[0]}
+    assert {stored.batch_id for stored, _ in all_observations(clinic.world)} == {
+        batch[0]
+    }
 
 
 def test_the_good_of_a_payload_is_stored_for_each_patient_it_names(clinic):

@@ -71,9 +71,7 @@ def test_digits_of_a_decimal_are_kept(clinic):
         '"valueInteger":1', '"valueQuantity":{"value":72.500,"unit":"x"}'
     )
 
-    made = clinic.world.send(
-        "POST", "/fhir/Observation", body.encode(), clinic.admin
-    )
+    made = clinic.world.send("POST", "/fhir/Observation", body.encode(), clinic.admin)
 
     assert '"value":72.500,' in made.get_data(as_text=True)
 
@@ -109,7 +107,9 @@ def test_a_bad_resource_is_refused_with_the_place(clinic, change, status, place)
 
     assert answer.status_code in {status, 400, 422}
     assert answer.json["resourceType"] == "OperationOutcome"
-    places = [one for issue in answer.json["issue"] for one in issue.get("expression", [])]
+    places = [
+        one for issue in answer.json["issue"] for one in issue.get("expression", [])
+    ]
     assert place is None or place in places
 
 
@@ -139,7 +139,10 @@ def test_another_content_type_is_not_written(clinic, content_type):
 
 
 def test_device_data_is_written_with_a_consent_to_collect_alone(clinic):
-    device = {"resourceType": "Device", "patient": {"reference": f"Patient/{clinic.patient}"}}
+    device = {
+        "resourceType": "Device",
+        "patient": {"reference": f"Patient/{clinic.patient}"},
+    }
     answer = post(clinic, device)
     assert answer.status_code == 403
     assert answer.json["issue"][0]["code"] == "suppressed"
@@ -147,9 +150,7 @@ def test_device_data_is_written_with_a_consent_to_collect_alone(clinic):
     clinic.consented()
     made = post(clinic, device).json
 
-    measured = observation(
-        clinic.patient, device={"reference": f"Device/{made['id']}"}
-    )
+    measured = observation(clinic.patient, device={"reference": f"Device/{made['id']}"})
     assert post(clinic, measured).status_code == 201
 
 

@@ -153,7 +153,7 @@ class World:
     def get(self, path: str, headers: Headers, **more: str) -> TestResponse:
         return self.http.get(path, headers={**headers, **more})
 
-    def send(  # noqa: PLR0913 - a request has so many parts
+    def send(
         self,
         method: str,
         path: str,
@@ -185,7 +185,11 @@ class World:
         self, source: str, payload: Any, headers: Headers, query: str = ""
     ) -> Json:
         answer = self.send(
-            "POST", f"/device-data/{source}{query}", payload, headers, "application/json"
+            "POST",
+            f"/device-data/{source}{query}",
+            payload,
+            headers,
+            "application/json",
         )
         assert answer.status_code == 200, answer.get_data(as_text=True)
         receipt = answer.json
@@ -279,8 +283,7 @@ def actor(reference: str) -> list[Json]:
                 "coding": [
                     {
                         "system": (
-                            "http://terminology.hl7.org/CodeSystem/"
-                            "v3-ParticipationType"
+                            "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
                         ),
                         "code": "IRCP",
                     }

@@ -6,6 +6,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import click
 import pytest
 
 from fhir_service.bench.figures import (
@@ -18,12 +19,13 @@ from fhir_service.bench.figures import (
     shown,
 )
 from fhir_service.bench.generator import requests_of
-from fhir_service.bench.ingest import Ingested
+from fhir_service.bench.ingest import Ingested, ingest
 from fhir_service.bench.load import load
 from fhir_service.bench.page import page
 from fhir_service.bench.plan import DEFAULT, Plan
+from fhir_service.bench.postgresql import URL_VARIABLE, NoPostgreSQL, postgresql
 from fhir_service.bench.run import run as measure
-from fhir_service.bench.stage import BenchError
+from fhir_service.bench.stage import BenchError, stage
 from fhir_service.commands import bench
 from fhir_service.settings import read_settings
 
@@ -219,6 +221,21 @@ def test_a_number_is_shown_in_useful_digits(value, text):
     assert shown(value) == text
 
 
+def test_a_group_that_is_not_there_is_asked_wrongly(tmp_path):
+    with pytest.raises(click.BadParameter, match="search-sqlite"):
+        bench.run(settings_of(tmp_path), full=False, as_json=True, only="bogus")
+
+
+def test_what_could_not_be_measured_is_one_sentence(tmp_path, monkeypatch):
+    def fail(*_arguments):
+        raise BenchError("The server did not start.")
+
+    monkeypatch.setattr(bench, "measure", fail)
+
+    with pytest.raises(click.ClickException, match=r"The server did not start\."):
+        bench.run(settings_of(tmp_path), full=False, as_json=True)
+
+
 def test_an_unknown_group_is_refused_with_those_there_are():
     with pytest.raises(ValueError, match="search-sqlite"):
         measure(TINY, lambda _: None, "bogus")
@@ -238,6 +255,29 @@ def test_every_size_of_the_default_run_is_whole_deliveries():
     assert DEFAULT.stretch % DEFAULT.delivery == 0
 
 
+def test_a_postgresql_database_that_is_named_is_used_once(
+    empty_postgres_url, tmp_path, monkeypatch
+):
+    plain = empty_postgres_url.replace("+psycopg", "")
+    monkeypatch.setenv(URL_VARIABLE, plain)
+
+    with postgresql(tmp_path) as url:
+        assert url == empty_postgres_url
+        with stage(tmp_path / "data", url) as opened:
+            assert ingest(opened, TINY, 750).rows == 750
+
+    with pytest.raises(BenchError, match="not empty"), postgresql(tmp_path):
+        pass
+
+
+def test_without_postgresql_the_figures_say_so(tmp_path, monkeypatch):
+    monkeypatch.delenv(URL_VARIABLE, raising=False)
+    monkeypatch.setattr(Path, "glob", lambda *_: iter(()))
+
+    with pytest.raises(NoPostgreSQL, match="no PostgreSQL on this machine"):
+        postgresql(tmp_path).__enter__()
+
+
 class Answers(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     asked: list[tuple[str, str | None]] = []  # noqa: RUF012 - one server at a time
@@ -254,12 +294,18 @@ class Answers(BaseHTTPRequestHandler):
         pass
 
 
+class Quiet(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+
+    def handle_error(self, *_arguments):
+        """Say nothing: a load generator cuts its connections at the end."""
+
+
 @pytest.fixture
 def server():
     Answers.asked.clear()
-    with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as running:
-        running.daemon_threads = True
-        running.block_on_close = False
+    with Quiet(("127.0.0.1", 0), Answers) as running:
         thread = threading.Thread(target=running.serve_forever)
         thread.start()
         yield f"http://127.0.0.1:{running.server_port}"
@@ -287,7 +333,7 @@ GENERATORS = [
 @pytest.mark.parametrize("uses_wrk", GENERATORS)
 def test_a_load_generator_asks_every_path_with_its_headers(server, tmp_path, uses_wrk):
     paths = ("/a?x=ge2025&_sort=-date", "/b", "/c")
-    generator = load(server, 2, uses_wrk=uses_wrk)
+    generator = load(server, 2, tmp_path, uses_wrk=uses_wrk)
 
     done = generator.round(*lists(tmp_path, *paths), skip=1, seconds=0.3)
 
@@ -313,7 +359,7 @@ def test_a_round_begins_after_the_paths_that_are_passed_over(tmp_path):
 
 @pytest.mark.parametrize("uses_wrk", GENERATORS)
 def test_a_round_with_errors_is_no_measurement(server, tmp_path, uses_wrk):
-    generator = load(server, 2, uses_wrk=uses_wrk)
+    generator = load(server, 2, tmp_path, uses_wrk=uses_wrk)
 
     with pytest.raises(BenchError, match="errors"):
         generator.round(*lists(tmp_path, "/a", "/absent"), skip=0, seconds=0.3)

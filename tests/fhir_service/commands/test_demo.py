@@ -67,8 +67,8 @@ def contents(deployment):
     """Return how many resources there are of each patient and type, and refusals."""
     with deployment.database.read() as snapshot:
         resources = snapshot.sql(
-            "SELECT p.id, r.type, r.signature_id IS NULL, COUNT(*) FROM resource r"
-            " JOIN patient p ON p.patient_key = r.patient_key GROUP BY 1, 2, 3"
+            "SELECT p.id, r.type, COUNT(*) FROM resource r"
+            " JOIN patient p ON p.patient_key = r.patient_key GROUP BY 1, 2"
             " ORDER BY 1, 2",
             (),
         )

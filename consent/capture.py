@@ -29,7 +29,7 @@ from consent.elements import actor
 from consent.in_force import Enforced
 from consent.lint import LISTS, faults, scope_codes
 from consent.outline import Provision, provisions
-from consent.references import Deployment, is_foreign, target
+from consent.references import Deployment, is_foreign, target, type_of
 
 ENFORCED = Enforced(
     elements=frozenset(
@@ -50,6 +50,9 @@ MAX_ENTRIES = 1_000
 
 CODE_SYSTEMS = frozenset({LOINC, SNOMED, MDC, MEASUREMENT})
 """Systems whose codes our resources carry; a deny in another matches nothing."""
+
+_UNRESOLVED = frozenset({"CareTeam", "Group", "HealthcareService"})
+"""Actors whose members the service cannot name yet; a deny would be silent."""
 
 _USED_SCOPES = frozenset({"patient-privacy", "research"})
 
@@ -144,6 +147,9 @@ def _actor(entry: Mapping[str, Any], deployment: Deployment) -> str | None:
     text = reference.get("reference") if isinstance(reference, dict) else None
     if is_foreign(text, deployment.own_bases):
         return "An actor is not on another server."
+    local = target(reference, deployment.own_bases)
+    if local is not None and type_of(local) in _UNRESOLVED:
+        return "Membership of a group or care team is not resolved by this version."
     return None
 
 

@@ -9,7 +9,7 @@ docs/consent.md has the algorithm.
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,6 +41,7 @@ from consent.formula import (
 from consent.in_force import Policy, Subject, validity
 from consent.labels import label
 from consent.provisions import ParsedConsent, read_bytes
+from consent.references import target
 from consent.request import AccessRequest
 from consent.signature import describe
 from fhir_service.auth.bearer import Grant
@@ -141,6 +142,7 @@ class Gate:
         self._decided: OrderedDict[tuple[object, ...], tuple[_Timed, Decided]] = (
             OrderedDict()
         )
+        self._above: OrderedDict[tuple[str, int | None], frozenset[str]] = OrderedDict()
         self._guard = threading.Lock()
 
     def forget(self) -> None:
@@ -149,15 +151,18 @@ class Gate:
         Its versions are given again to other states.
         """
         with self._guard:
-            for cache in (self._consents, self._prepared, self._decided):
+            for cache in self._caches():
                 cache.clear()
         self._repository.signatures.forget()
+
+    def _caches(self) -> tuple["OrderedDict[Any, Any]", ...]:
+        return self._consents, self._prepared, self._decided, self._above
 
     def view(
         self, snapshot: Snapshot, grant: Grant, state: PatientState, type_: str
     ) -> Decided:
         """Return what the grant may see of the patient's resources of a type."""
-        actions = reading(grant, state)
+        actions, actors = reading(grant, state), self._actors(snapshot, grant)
         at = (
             state.key,
             state.signature_version,
@@ -165,7 +170,7 @@ class Gate:
             state.organization,
             type_,
             actions,
-            grant.actors,
+            actors,
             grant.purposes,
             grant.individual_known,
         )
@@ -173,7 +178,9 @@ class Gate:
         if known is not None and known[0].holds(self._clock()):
             return known[1]
         try:
-            timed = self._prepare(snapshot, self._request(grant, actions), state)
+            timed = self._prepare(
+                snapshot, self._request(grant, actors, actions), state
+            )
             decided = self._decide(snapshot, timed.prepared, state, type_)
         except Exception as error:  # noqa: BLE001 - whatever fails in the engine denies
             _log.error("consent-failed", **describe_error(error))
@@ -189,7 +196,9 @@ class Gate:
         For people who ask why; what may be seen is told by `permits` alone.
         """
         state = self.state(snapshot, stored.patient_key)
-        request = self._request(grant, reading(grant, state))
+        request = self._request(
+            grant, self._actors(snapshot, grant), reading(grant, state)
+        )
         prepared = self._prepare(snapshot, request, state).prepared
         body = fhir_json.loads(self._repository.body(snapshot, stored))
         described = describe(
@@ -277,7 +286,7 @@ class Gate:
         self, snapshot: Snapshot, grant: Grant, state: PatientState, facets: Facets
     ) -> Formula:
         """Return when a row with these facets may be collected."""
-        request = self._request(grant, ("collect",))
+        request = self._request(grant, self._actors(snapshot, grant), ("collect",))
         prepared = self._prepare(snapshot, request, state).prepared
         return strengthen(prepared.formula(facets), _ASKABLE)
 
@@ -294,9 +303,44 @@ class Gate:
             raise LookupError("a resource belongs to no patient")
         return state
 
-    def _request(self, grant: Grant, actions: tuple[str, ...]) -> AccessRequest:
+    def _actors(self, snapshot: Snapshot, grant: Grant) -> frozenset[str]:
+        """Return the grant's actors with the organizations above its own.
+
+        A consent that names a whole names its parts: a deny of the parent must not
+        be silent about the child.
+        """
+        if grant.organization is None:
+            return grant.actors
+        at = (grant.organization, grant.topology)
+        above = None if grant.topology is None else self._above.get(at)
+        if above is None:
+            above = frozenset(self._organizations_above(snapshot, grant.organization))
+            self._remember(self._above, at, above, REMEMBERED_CONSENTS)
+        return grant.actors | above if above else grant.actors
+
+    def _organizations_above(
+        self, snapshot: Snapshot, organization: str
+    ) -> Iterator[str]:
+        seen = {organization}
+        while True:
+            stored = self._repository.read(
+                snapshot, "Organization", organization.removeprefix("Organization/")
+            )
+            if stored is None or stored.deleted:
+                return
+            body = fhir_json.loads(self._repository.body(snapshot, stored))
+            parent = target(body.get("partOf"), self._repository.deployment.own_bases)
+            if parent is None or parent in seen:
+                return
+            seen.add(parent)
+            yield parent
+            organization = parent
+
+    def _request(
+        self, grant: Grant, actors: frozenset[str], actions: tuple[str, ...]
+    ) -> AccessRequest:
         return AccessRequest(
-            actors=grant.actors,
+            actors=actors,
             individual_known=grant.individual_known,
             purposes=tuple((ACT_REASON, code) for code in grant.purposes),
             actions=actions,

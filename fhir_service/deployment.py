@@ -21,12 +21,12 @@ from fhir_service.audit_trail import AuthSink, CheckpointWriter
 from fhir_service.auth.services import AuthServices
 from fhir_service.exchange import Services
 from fhir_service.interactions import capabilities
-from fhir_service.settings import Settings, make_data_dir
-from fhir_service.storage import migrations, patients
+from fhir_service.settings import Settings, SettingsError, make_data_dir
+from fhir_service.storage import facts, migrations, patients
 from fhir_service.storage.audit_log import AuditTail
 from fhir_service.storage.blind_index import BlindIndex
 from fhir_service.storage.body import RequestSeal, body_codec
-from fhir_service.storage.engine import Database
+from fhir_service.storage.engine import Database, Transaction
 from fhir_service.storage.keys import DataKeys, Keys
 from fhir_service.storage.repository import Repository
 
@@ -45,8 +45,8 @@ def now_us() -> int:
     return time.time_ns() // 1000
 
 
-class SchemaError(Exception):
-    """The database has another schema version than this program."""
+class SchemaError(SettingsError):
+    """The database is not this program's, or not that of these keys."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,6 +125,22 @@ def _check_schema(database: Database) -> None:
         raise SchemaError("The schema is of another version: run fhir-service migrate.")
 
 
+def _initialise(database: Database, keys: Keys, data_keys: DataKeys) -> None:
+    """Compare the keys with the database's, and make what every database has."""
+
+    def work(transaction: Transaction) -> bool:
+        if not facts.agree(transaction, "keys", keys.identity):
+            return False
+        patients.create_shared(transaction, data_keys.new)
+        return True
+
+    if not database.write(work):
+        raise SchemaError(
+            "The keys in the data folder are not those of this database: restore the "
+            "folder that belongs to it."
+        )
+
+
 def _assemble(
     settings: Settings,
     keys: Keys,
@@ -144,9 +160,7 @@ def _assemble(
         random=random,
     )
     database.tail = AuditTail(audit_trail.signer(keys, clock))
-    database.write(
-        lambda transaction: patients.create_shared(transaction, data_keys.new)
-    )
+    _initialise(database, keys, data_keys)
     seal = RequestSeal(data_keys)
     auth = AuthServices(
         database=database,

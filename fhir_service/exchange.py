@@ -201,7 +201,7 @@ def _refusal(exchange: Exchange, error: FHIRError) -> tuple[Response, Outcome]:
     """Return the OperationOutcome of `error`, and what the audit calls it."""
     status = status_of(error)
     exchange.reason = exchange.reason or error.type.value
-    exchange.disclosed = []
+    exchange.disclosed, exchange.written = [], []
     headers: tuple[Header, ...] = (_CONTENT_TYPE,)
     if isinstance(error, AuthenticationError):
         headers += error.headers

@@ -23,7 +23,7 @@ from fhir_service.exchange import (
 )
 from fhir_service.ingest import door
 from fhir_service.interactions import published, read, search, write
-from fhir_service.rest.content import refuse_other_formats
+from fhir_service.rest.content import refuse_long_queries, refuse_other_formats
 from fhir_service.rest.message import Request, Response
 from fhir_service.rest.refusals import MethodNotAllowed
 from fhir_service.rest.wsgi import REQUEST_ID, ROUTE, TICKETS
@@ -140,6 +140,7 @@ def _respond(
     services: Services, request: Request, route: Route, names: tuple[str, ...]
 ) -> Response:
     def handle(exchange: Exchange) -> Response:
+        refuse_long_queries(exchange.request)
         refuse_other_formats(exchange.request)
         return route.handler(exchange, *names)
 

@@ -41,6 +41,8 @@ class Grant:
         individual_known: Whether a person stands behind the request.
         token_id: Names the token in the audit log.
         expires: Microseconds since 1970.
+        topology: Version of how organizations hang together, in the snapshot of the
+            token; None where it is not known.
 
     """
 
@@ -55,6 +57,7 @@ class Grant:
     individual_known: bool
     token_id: bytes
     expires: int
+    topology: int | None = None
 
 
 class AuthenticationError(FHIRError):
@@ -121,7 +124,7 @@ def authenticate(snapshot: Snapshot, authorization: str | None, now_us: int) -> 
 @lru_cache(maxsize=4096)
 def _grant(hashed: bytes, row: accounts.TokenRow) -> Grant:
     """Return the row as a grant: a pure function of the row just read."""
-    client_id, name, scopes, purposes, organization, sources, expires = row
+    client_id, name, scopes, purposes, organization, sources, expires, topology = row
     actors = {f"{CLIENT_SYSTEM}|{client_id}"}
     if organization is not None:
         actors.add(organization)
@@ -137,6 +140,7 @@ def _grant(hashed: bytes, row: accounts.TokenRow) -> Grant:
         individual_known=False,
         token_id=token_id(hashed),
         expires=expires,
+        topology=topology,
     )
 
 

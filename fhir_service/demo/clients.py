@@ -59,7 +59,8 @@ EXAMPLES = (
         client_id=PRACTICE,
         name="Example practice management",
         scopes=(
-            "system/Patient.rs",
+            "system/Consent.crus",
+            "system/Patient.crus",
             "system/Practitioner.rs",
             "system/Organization.rs",
             "system/Location.rs",

@@ -75,7 +75,11 @@ def serving(settings: Settings, log: IO[bytes] | None = None) -> Iterator[Proces
     )
     try:
         with _forwarding(process):
-            _await(process, settings)
+            if not _is_ready(process, settings):
+                where = "above" if log is None else log.name
+                raise FHIRError(
+                    IssueType.EXCEPTION, f"The server is not ready; see {where}."
+                )
             yield process
     finally:
         _stop(process, settings)
@@ -100,20 +104,19 @@ def _forwarding(process: Process) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _await(process: Process, settings: Settings) -> None:
+def _is_ready(process: Process, settings: Settings) -> bool:
+    """Wait until the server is ready; return False where it ended, or took too long."""
     host = LOCALHOST if _is_any(settings.host) else settings.host
     url = f"http://{host}:{settings.port}/readyz"
     session, end = direct(), time.monotonic() + START_S
     while time.monotonic() < end and process.poll() is None:
         try:
             if session.get(url, timeout=ANSWER_S).ok:
-                return
+                return True
         except requests.RequestException:
             pass
         time.sleep(POLL_S)
-    raise FHIRError(
-        IssueType.EXCEPTION, "The server did not become ready; see its log."
-    )
+    return False
 
 
 def _is_any(host: str) -> bool:

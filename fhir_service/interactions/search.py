@@ -8,7 +8,7 @@ https://hl7.org/fhir/R4/http.html#search
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 from conformance import fhir_json
 from conformance.classes import ResourceClass, class_of
@@ -97,6 +97,8 @@ def _asked(exchange: Exchange, type_: str) -> tuple[SearchQuery, str | None]:
         raise FHIRError(
             IssueType.INVALID, "The query is not UTF-8, or has too many parameters."
         ) from None
+    if not all(value.isprintable() for _, value in pairs):
+        raise FHIRError(IssueType.INVALID, "A search value holds a control character.")
     tokens = [value for name, value in pairs if name == PAGE]
     if len(tokens) > 1:
         raise FHIRError(IssueType.INVALID, "A page token is given once.")
@@ -112,7 +114,18 @@ def _asked(exchange: Exchange, type_: str) -> tuple[SearchQuery, str | None]:
 
 def _binding(exchange: Exchange, query: SearchQuery) -> str:
     grant = exchange.who
-    return f"{grant.client_id}\n{grant.user or ''}\n{query.type}\n{query.asked}"
+    asked = "\n".join([f"{name}={value}" for name, value in query.applied])
+    return f"{grant.client_id}\n{grant.user or ''}\n{query.type}\n{asked}"
+
+
+def _as_asked(exchange: Exchange, query: SearchQuery) -> str:
+    """Return the query as the client wrote it, less what was not understood."""
+    raw = exchange.request.query
+    if query.ignored or not raw.isascii():
+        return urlencode(query.applied)
+    if PAGE not in raw:
+        return raw
+    return "&".join(part for part in raw.split("&") if part.partition("=")[0] != PAGE)
 
 
 def _find(
@@ -433,7 +446,8 @@ def _is_updated_within(query: SearchQuery, stored: Stored) -> bool:
 
 def _page(exchange: Exchange, query: SearchQuery, found: Found) -> Response:
     base = f"{exchange.services.base_url}/{query.type}"
-    links = [("self", f"{base}?{query.asked}" if query.asked else base)]
+    asked = _as_asked(exchange, query)
+    links = [("self", f"{base}?{asked}" if asked else base)]
     if found.last is not None:
         token = seal(
             exchange.services.page_key,
@@ -442,7 +456,7 @@ def _page(exchange: Exchange, query: SearchQuery, found: Found) -> Response:
             now_us=exchange.now_us,
             lifetime_s=exchange.services.page_lifetime_s,
         )
-        joined = f"{query.asked}&" if query.asked else ""
+        joined = f"{asked}&" if asked else ""
         links.append(("next", f"{base}?{joined}{PAGE}={token}"))
     body = searchset(
         query.type,

@@ -29,12 +29,16 @@ from fhir_service.exchange import (
 from fhir_service.interactions.read import version_headers
 from fhir_service.rest.content import refuse_other_bodies
 from fhir_service.rest.message import Response
-from fhir_service.rest.refusals import PreconditionFailed
+from fhir_service.rest.refusals import PreconditionFailed, Unprocessable
 from fhir_service.search.supported import SUPPORTED
 from fhir_service.storage import patients, types
 from fhir_service.storage.engine import Transaction
 from fhir_service.storage.patients import PatientState
-from fhir_service.storage.repository import Written, category_codings
+from fhir_service.storage.repository import (
+    Written,
+    category_codings,
+    managing_organization,
+)
 from fhir_service.storage.resources import Stored
 from fhir_service.storage.tables import SHARED
 
@@ -105,7 +109,11 @@ def update(exchange: Exchange, type_: str, id_: str) -> Response:
         old = _visible(exchange, transaction, type_, id_)
         _match_version(exchange, old)
         key = _patient_of(exchange, transaction, resource)
-        if type_ != "Patient" and key != old.patient_key:
+        if type_ == "Patient":
+            _keeps_custody(exchange, transaction, old, resource)
+        elif type_ == "Organization":
+            _keeps_whole(exchange, transaction, old, resource)
+        elif key != old.patient_key:
             raise FHIRError(
                 IssueType.BUSINESS_RULE, "A resource cannot move to another patient."
             )
@@ -160,7 +168,7 @@ def _received(exchange: Exchange, type_: str) -> dict[str, Any]:
             resource, deployment=exchange.services.repository.deployment
         )
     if issues:
-        raise FHIRError.of(issues)
+        raise Unprocessable.of(issues)
     return resource
 
 
@@ -192,7 +200,7 @@ def _patient_of(
         return SHARED
     reference = attribution(resource)
     state = _state_of(transaction, reference)
-    if state is None:
+    if state is None or not _may_file(exchange, type_, state):
         raise FHIRError(
             IssueType.BUSINESS_RULE,
             f"A {type_} names a Patient of this server as its subject.",
@@ -200,6 +208,64 @@ def _patient_of(
         )
     exchange.patients.append(state.id)
     return state.key
+
+
+def _may_file(exchange: Exchange, type_: str, state: PatientState) -> bool:
+    """Whether this client may file this type for the patient.
+
+    A Consent is filed by the organization that manages the patient; nobody permits
+    himself. To others such a patient is as unknown as one that does not exist.
+    """
+    return type_ != "Consent" or _is_custodian(exchange, state)
+
+
+def _is_custodian(exchange: Exchange, state: PatientState) -> bool:
+    grant = exchange.who
+    return (
+        state.organization is not None
+        and grant.organization == state.organization
+        and bool(grant.purposes)
+    )
+
+
+def _keeps_custody(
+    exchange: Exchange, transaction: Transaction, old: Stored, new: Mapping[str, Any]
+) -> None:
+    """Refuse that anybody but the custodian hands a patient over.
+
+    Raises:
+        FHIRError: `business-rule`.
+
+    """
+    state = exchange.services.gate.state(transaction, old.patient_key)
+    if managing_organization(new) == state.organization:
+        return
+    if not _is_custodian(exchange, state):
+        raise FHIRError(
+            IssueType.BUSINESS_RULE,
+            "Only the managing organization hands a patient over.",
+            "Patient.managingOrganization",
+        )
+
+
+def _keeps_whole(
+    exchange: Exchange, transaction: Transaction, old: Stored, new: Mapping[str, Any]
+) -> None:
+    """Refuse that an organization becomes a part of another one.
+
+    What names the whole permits its parts; so a client could permit itself.
+
+    Raises:
+        FHIRError: `not-supported`.
+
+    """
+    body = fhir_json.loads(exchange.services.repository.body(transaction, old))
+    if new.get("partOf") != body.get("partOf"):
+        raise FHIRError(
+            IssueType.NOT_SUPPORTED,
+            "Organization.partOf is set when the Organization is created.",
+            "Organization.partOf",
+        )
 
 
 def _state_of(transaction: Transaction, reference: str | None) -> PatientState | None:

@@ -6,7 +6,12 @@ https://hl7.org/fhir/R4/http.html#mime-type
 from urllib.parse import parse_qsl
 
 from fhir_service.rest.message import Request
-from fhir_service.rest.refusals import NotAcceptable, UnsupportedMediaType
+from fhir_service.rest.refusals import (
+    MAX_QUERY,
+    NotAcceptable,
+    UnsupportedMediaType,
+    URITooLong,
+)
 
 FHIR_JSON = "application/fhir+json"
 
@@ -32,6 +37,17 @@ def _names(header: str) -> list[str]:
         for part in header.split(",")
         if ";q=0" not in part.replace(" ", "") + ";" or ";q=0." in part.replace(" ", "")
     ]
+
+
+def refuse_long_queries(request: Request) -> None:
+    """Refuse a query that the audit log could not keep whole.
+
+    Raises:
+        URITooLong: saying how long it may be.
+
+    """
+    if len(request.query) > MAX_QUERY:
+        raise URITooLong
 
 
 def refuse_other_formats(request: Request) -> None:

@@ -8,6 +8,7 @@ import base64
 import json
 import secrets
 from dataclasses import dataclass
+from functools import lru_cache
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -25,6 +26,11 @@ class Position:
     row: int
 
 
+@lru_cache(maxsize=4)
+def _cipher(key: bytes) -> AESGCM:
+    return AESGCM(key)
+
+
 def seal(
     key: bytes, position: Position, *, bound_to: str, now_us: int, lifetime_s: int
 ) -> str:
@@ -35,7 +41,7 @@ def seal(
     nonce = secrets.token_bytes(_NONCE)
     expires = now_us // 1_000_000 + lifetime_s
     plain = json.dumps([position.key, position.row, expires]).encode()
-    sealed = AESGCM(key).encrypt(nonce, plain, bound_to.encode())
+    sealed = _cipher(key).encrypt(nonce, plain, bound_to.encode())
     return base64.urlsafe_b64encode(nonce + sealed).rstrip(b"=").decode()
 
 
@@ -49,7 +55,7 @@ def unseal(key: bytes, token: str, *, bound_to: str, now_us: int) -> Position:
     """
     try:
         raw = base64.urlsafe_b64decode(token.encode("ascii") + b"=" * (-len(token) % 4))
-        plain = AESGCM(key).decrypt(raw[:_NONCE], raw[_NONCE:], bound_to.encode())
+        plain = _cipher(key).decrypt(raw[:_NONCE], raw[_NONCE:], bound_to.encode())
     except (ValueError, InvalidTag):
         raise FHIRError(
             IssueType.INVALID, "The page token is not one of this search."

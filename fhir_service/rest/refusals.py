@@ -6,6 +6,9 @@ https://www.rfc-editor.org/rfc/rfc9110#section-15.5
 from conformance.issues import FHIRError, IssueType
 from fhir_service import errors
 
+MAX_QUERY = 4000
+"""Characters of a query: what the audit log keeps of it, so that nothing is cut."""
+
 
 class MethodNotAllowed(FHIRError):  # noqa: N818 - HTTP's own name
     """The path exists and does not know the method."""
@@ -34,6 +37,19 @@ class PreconditionFailed(FHIRError):  # noqa: N818 - HTTP's own name
         )
 
 
+class URITooLong(FHIRError):  # noqa: N818 - HTTP's own name
+    """The query is longer than the audit log keeps."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            IssueType.TOO_COSTLY, f"A query has at most {MAX_QUERY} characters."
+        )
+
+
+class Unprocessable(FHIRError):  # noqa: N818 - HTTP calls it a content
+    """A well-formed resource that this version cannot honour."""
+
+
 class UnsupportedMediaType(FHIRError):  # noqa: N818 - HTTP's own name
     """The body is in a format that is not read."""
 
@@ -45,6 +61,8 @@ STATUS: dict[type[FHIRError], int] = {
     MethodNotAllowed: 405,
     NotAcceptable: 406,
     PreconditionFailed: 412,
+    URITooLong: 414,
+    Unprocessable: 422,
     UnsupportedMediaType: 415,
 }
 """Class of the refusal → status."""

@@ -6,7 +6,6 @@ https://hl7.org/fhir/R4/search.html
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import tzinfo
-from urllib.parse import urlencode
 
 from conformance.issues import FHIRError, IssueType
 from fhir_service.search import values
@@ -23,6 +22,8 @@ from fhir_service.search.values import DateCriterion, Token
 DEFAULT_COUNT = 50
 MAX_COUNT = 1000
 MAX_PARAMETERS = 200
+MAX_DATES = 20
+"""Comparisons with dates in one search; each is work for every row looked at."""
 
 Pair = tuple[str, str]
 
@@ -40,7 +41,7 @@ class SearchQuery:
         sorted_by: The parameter of `_sort`, or None for the natural order.
         count: Entries on a page; 0 asks for the total alone.
         total: Whether the exact total is asked for.
-        asked: What was understood, as a query string for the `self` link.
+        applied: The pairs that were understood.
         ignored: Names of parameters that were not understood (lenient handling).
 
     """
@@ -53,7 +54,7 @@ class SearchQuery:
     sorted_by: str | None = None
     count: int = DEFAULT_COUNT
     total: bool = False
-    asked: str = ""
+    applied: tuple[Pair, ...] = ()
     ignored: tuple[str, ...] = ()
 
     def tokens_of(self, parameter: str) -> list[tuple[Token, ...]]:
@@ -91,7 +92,7 @@ class _Draft:
             sorted_by=self.sorted_by,
             count=self.count,
             total=self.total,
-            asked=urlencode(self.applied),
+            applied=tuple(self.applied),
             ignored=tuple(self.ignored),
         )
 
@@ -130,6 +131,7 @@ def parse(
     draft = _Draft(type_, base_url, zone, strict)
     for name, value in pairs:
         _take(draft, name, value)
+    _refuse_too_many(draft)
     query = draft.query()
     if type_ in NEEDS_PATIENT and not query.patients and not query.tokens_of("_id"):
         raise FHIRError(
@@ -141,6 +143,17 @@ def parse(
             IssueType.NOT_SUPPORTED, "What is searched by _id cannot be sorted."
         )
     return query
+
+
+def _refuse_too_many(draft: _Draft) -> None:
+    tokens = sum(len(alternatives) for _, alternatives in draft.tokens)
+    dates = sum(len(alternatives) for _, alternatives in draft.dates)
+    if tokens > values.MAX_ALTERNATIVES or dates > MAX_DATES:
+        raise FHIRError(
+            IssueType.TOO_COSTLY,
+            f"A search has at most {values.MAX_ALTERNATIVES} tokens and {MAX_DATES} "
+            "dates in all.",
+        )
 
 
 def _take(draft: _Draft, name: str, value: str) -> None:

@@ -7,9 +7,13 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import tzinfo
+from functools import lru_cache
 
 from conformance.issues import FHIRError, IssueType
 from conformance.search_parameters import date_range
+
+REMEMBERED = 4096
+"""Values that are not read twice: codes and days come again and again."""
 
 MAX_ALTERNATIVES = 500
 """Comma-separated values of one parameter; more is refused as too costly."""
@@ -104,6 +108,7 @@ def unescape(value: str) -> str:
     return re.sub(r"\\([\\,|$])", r"\1", value)
 
 
+@lru_cache(maxsize=REMEMBERED)
 def token(value: str, parameter: str) -> Token:
     """Return the token that `invalid` writes.
 
@@ -134,6 +139,7 @@ def _partition(value: str) -> tuple[str, str, str]:
     return value, "", ""
 
 
+@lru_cache(maxsize=REMEMBERED)
 def date(value: str, parameter: str, zone: tzinfo) -> DateCriterion:
     """Return the comparison that `invalid` writes; `eq` without a prefix.
 

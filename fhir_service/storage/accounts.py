@@ -23,7 +23,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from fhir_service.storage.engine import Snapshot, Transaction
 from fhir_service.storage.statement import Statement, columns_of
-from fhir_service.storage.tables import Big, metadata
+from fhir_service.storage.tables import SHARED, Big, metadata, patient
 
 PURGE_ROWS = 100
 """Expired rows that one write removes at most, so that none has to wait for long."""
@@ -203,6 +203,9 @@ _TOKEN = Statement(
         client.c.organization,
         client.c.sources,
         access_token.c.expires,
+        select(patient.c.topology_version)
+        .where(patient.c.patient_key == SHARED)
+        .scalar_subquery(),
     )
     .select_from(
         access_token.join(client, access_token.c.client_id == client.c.client_id)
@@ -363,8 +366,9 @@ def add_token(  # noqa: PLR0913 - one argument a column
     )
 
 
-TokenRow = tuple[str, str, str, str, str | None, str, int]
-"""client id, its name, scopes, purposes, organization, sources, expiry."""
+TokenRow = tuple[str, str, str, str, str | None, str, int, int | None]
+"""client id, its name, scopes, purposes, organization, sources, expiry, and the
+version of how organizations hang together."""
 
 
 def find_token(snapshot: Snapshot, token_hash: bytes) -> TokenRow | None:

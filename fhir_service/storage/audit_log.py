@@ -98,11 +98,3 @@ def entries(
         for row in page:
             yield row[0], row[1], row[2]
         first = page[-1][0] + 1
-
-
-_TOUCH = Statement(update(audit_head).values(id=audit_head.c.id))
-
-
-def touch(transaction: Transaction) -> None:
-    """Write to the log's table without changing it, to prove that it can be done."""
-    transaction.run(_TOUCH)

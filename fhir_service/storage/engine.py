@@ -43,6 +43,12 @@ CHECKPOINT_PAGES = 8_192
 
 CHECKPOINT_EVERY_S = 1.0
 
+GATHER_S = 0.002
+"""How long the writer waits for more jobs while several come at a time."""
+
+GATHER_JOBS = 8
+"""Jobs that are worth a commit of their own without waiting."""
+
 GROUP_JOBS = 256
 """Jobs in one transaction at most, so that the first does not wait for ever."""
 
@@ -314,6 +320,7 @@ class _Writer:
         self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._loop, name="writer", daemon=True)
         self._stopping = threading.Event()
+        self._last_group = 0
         self._checkpointer = threading.Thread(
             target=self._checkpoint_loop, name="checkpointer", daemon=True
         )
@@ -367,6 +374,9 @@ class _Writer:
         job = self._queue.get()
         if job is None:
             raise _Stop
+        if self._last_group > 1 and self._queue.qsize() < GATHER_JOBS:
+            # Others are coming: one signature and one commit will do for all.
+            time.sleep(GATHER_S)
         jobs = [job]
         while len(jobs) < GROUP_JOBS:
             try:
@@ -377,6 +387,7 @@ class _Writer:
                 self._queue.put(None)
                 break
             jobs.append(job)
+        self._last_group = len(jobs)
         return jobs
 
     def _commit(self, connection: Any, jobs: Sequence[_Job]) -> None:

@@ -68,9 +68,10 @@ class View:
             for formula, ids in self.groups
             if (kept := tuple(id_ for id_ in ids if id_ in signatures))
         )
-        free = {id_ for formula, ids in groups if formula is True for id_ in ids}
         return View(
-            patient_key=self.patient_key, groups=groups, whole=free == signatures
+            patient_key=self.patient_key,
+            groups=groups,
+            whole=self.whole,
         )
 
 

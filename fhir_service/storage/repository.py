@@ -330,7 +330,7 @@ class Repository:
         type_, key = resource["resourceType"], stored.patient_key
         if type_ == "Consent":
             patients.consent_changed(transaction, key)
-        elif type_ in ("Device", "DeviceMetric"):
+        elif type_ in ("Device", "DeviceMetric", "Organization"):
             patients.topology_changed(transaction, key)
         if type_ == "Device":
             units.register(transaction, self.blind, key, stored.row, resource)

@@ -106,7 +106,7 @@ def intern(
 ) -> int:
     """Return the number of this signature, adding it where it is new."""
     written = to_json(facets)
-    hashed = digest(written)
+    hashed = digest(code_key.to_bytes(8) + written)
     found = transaction.one(_BY_DIGEST, key=key, digest=hashed)
     if found is not None:
         known: int = found[0]

@@ -43,6 +43,14 @@ counter = Table(
     sqlite_with_rowid=False,
 )
 
+deployment_fact = Table(
+    "deployment_fact",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+    comment="what must agree with the data folder",
+)
+
 patient = Table(
     "patient",
     metadata,

@@ -1,7 +1,8 @@
 """The documentation against what it documents: tables, names, links, examples.
 
 Every test here walks a table of the code and looks for it in a page, or walks a page
-and looks for it in the code, so that neither can change alone.
+and looks for it in the code, so that neither can change alone. One file, although long,
+so that what reads a page stands beside what is held against it.
 """
 
 import ast
@@ -47,8 +48,14 @@ from fhir_service.cli import main
 from fhir_service.deployment import SCOPES, Deployment, open_deployment
 from fhir_service.ingest.receipt import MAX_ITEMS, Fate, Receipt
 from fhir_service.interactions.write import WRITABLE
+from fhir_service.rest.refusals import MAX_QUERY
 from fhir_service.routes import ROUTES
-from fhir_service.search.query import DEFAULT_COUNT, MAX_COUNT, MAX_PARAMETERS
+from fhir_service.search.query import (
+    DEFAULT_COUNT,
+    MAX_COUNT,
+    MAX_DATES,
+    MAX_PARAMETERS,
+)
 from fhir_service.search.supported import (
     NEEDS_PATIENT,
     REFUSED_PARAMETERS,
@@ -110,9 +117,6 @@ def rows(text: str) -> list[list[str]]:
 
 def blocks(text: str, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-
-
-# Links and names
 
 
 def anchors(text: str) -> set[str]:
@@ -211,9 +215,6 @@ def test_every_promise_of_security_has_a_test():
     assert [row[0] for row in promises if not re.search(r"`test_\w+`", row[-1])] == []
 
 
-# Commands and settings
-
-
 def commands(
     group: click.Group, path: str = "fhir-service"
 ) -> dict[str, click.Command]:
@@ -296,9 +297,6 @@ def test_every_setting_is_documented_and_every_documented_one_exists():
     assert named <= variables
 
 
-# HTTP
-
-
 def opened(folder: Path, **settings: str) -> Deployment:
     environment = {"FHIR_SERVICE_DATA_DIR": str(folder / "data"), **settings}
     return open_deployment(read_settings(environment))
@@ -371,7 +369,7 @@ def test_every_route_is_documented(deployment):
     served |= {
         (method, rule.rule)
         for rule in application.url_map.iter_rules()
-        if not rule.endpoint.startswith("fhir.")
+        if rule.endpoint.partition(".")[0] != "fhir"
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
     }
 
@@ -412,7 +410,14 @@ def test_the_limits_of_a_search_are_the_documented_ones():
 
     assert list(told.values()) == [
         str(number)
-        for number in (DEFAULT_COUNT, MAX_COUNT, MAX_PARAMETERS, MAX_ALTERNATIVES)
+        for number in (
+            DEFAULT_COUNT,
+            MAX_COUNT,
+            MAX_PARAMETERS,
+            MAX_ALTERNATIVES,
+            MAX_DATES,
+            MAX_QUERY,
+        )
     ]
 
 
@@ -422,9 +427,6 @@ def test_every_writable_type_is_documented():
 
 def test_every_scope_of_discovery_is_documented():
     assert set(SCOPES) <= words(text_of("security.md"))
-
-
-# Consent
 
 
 RESOURCES, CONSENT = "json resources", "json consent"
@@ -560,9 +562,6 @@ def test_the_limits_of_a_consent_are_the_documented_ones():
     assert CUSTODIAN.types == {"Patient", "Consent"}
 
 
-# Device data
-
-
 OWN, PART = "x", "part"
 
 
@@ -672,9 +671,6 @@ def test_every_outcome_of_a_receipt_is_documented():
     assert [*example] == [*Receipt(source="x").to_json()]
     assert example["received"] == sum(example[fate] for fate in Fate)
     assert f"{MAX_ITEMS:,}" in text
-
-
-# Security, audit, operations
 
 
 def test_every_column_of_the_database_is_told_readable_or_not():

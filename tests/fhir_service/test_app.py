@@ -19,11 +19,11 @@ def test_a_deployment_is_ready_when_it_is_open(clinic):
     assert clinic.world.http.get("/livez").status_code == 200
 
 
-def test_a_deployment_without_its_audit_log_is_not_ready(clinic):
+def test_a_deployment_that_cannot_write_is_not_ready(clinic):
     database = clinic.world.deployment.database
     with database.engine.connect() as connection:
         connection.exec_driver_sql(
-            "CREATE TRIGGER broken BEFORE UPDATE ON audit_head "
+            "CREATE TRIGGER broken BEFORE UPDATE ON counter "
             "BEGIN SELECT RAISE(ABORT, 'full'); END"
         )
         connection.commit()

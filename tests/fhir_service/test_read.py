@@ -24,7 +24,9 @@ def test_an_id_is_of_its_type_alone(clinic):
         assert clinic.world.get(f"/fhir/{path}", clinic.ehr).status_code == 404
 
 
-@pytest.mark.parametrize("type_", ["Observation", "Condition", "Nonsense", "Provenance"])
+@pytest.mark.parametrize(
+    "type_", ["Observation", "Condition", "Nonsense", "Provenance"]
+)
 def test_what_is_absent_is_404_whatever_its_type(clinic, type_):
     answer = clinic.world.get(f"/fhir/{type_}/1", clinic.ehr)
 

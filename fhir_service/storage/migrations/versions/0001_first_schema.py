@@ -177,6 +177,13 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
+        "deployment_fact",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_deployment_fact")),
+        comment="what must agree with the data folder",
+    )
+    op.create_table(
         "device_unit",
         sa.Column(
             "patient_key",
@@ -682,6 +689,7 @@ def downgrade() -> None:
     op.drop_table("ingest_batch")
     op.drop_table("directory")
     op.drop_table("device_unit")
+    op.drop_table("deployment_fact")
     op.drop_table("counter")
     op.drop_table("concept_coding")
     op.drop_table("concept")

@@ -1,0 +1,21 @@
+"""What the database knows of its deployment, to be compared when it is opened."""
+
+from sqlalchemy import bindparam, insert, select
+
+from fhir_service.storage.engine import Transaction
+from fhir_service.storage.statement import Statement, columns_of
+from fhir_service.storage.tables import deployment_fact
+
+_READ = Statement(
+    select(deployment_fact.c.value).where(deployment_fact.c.name == bindparam("name"))
+)
+_INSERT = Statement(insert(deployment_fact).values(**columns_of(["name", "value"])))
+
+
+def agree(transaction: Transaction, name: str, value: str) -> bool:
+    """Whether the database says the same; it is told where it says nothing yet."""
+    found = transaction.one(_READ, name=name)
+    if found is None:
+        transaction.run(_INSERT, name=name, value=value)
+        return True
+    return bool(found[0] == value)

@@ -249,7 +249,7 @@ def test_a_page_token_that_was_altered_or_made_up_is_refused(few):
         lifetime_s=3600,
     )
 
-    for one in (altered, token[:-8], foreign, "", "x", "é", "%00", "A" * 5000):
+    for one in (altered, token[:-8], foreign, "", "x", "é", "%00", "A" * 2000):
         answer = asked(few, f"{query}&_page={one}")
         assert refused(answer) == (400, "invalid"), one
     assert refused(asked(few, f"{query}&_page={token}&_page={token}"))[0] == 400
@@ -283,7 +283,7 @@ def test_a_page_token_expires_after_the_time_of_the_settings(few):
         "2026-01-01T24:30:00Z",
         "2026-01-01T00:00:00+15:00",
         "99999",
-        "2026" + "0" * 100_000,
+        "2026" + "0" * 2_000,
     ],
 )
 def test_a_date_that_is_none_is_refused(few, value):
@@ -330,24 +330,37 @@ def test_an_offset_survives_an_unencoded_plus(few):
     assert len(bundle["entry"]) == 1
 
 
-def test_ten_thousand_values_are_too_many(few):
-    ids = ",".join(str(number) for number in range(10_000))
+@pytest.mark.parametrize("parameter", ["_id", "code"])
+def test_six_hundred_values_are_too_many(few, parameter):
+    values = ",".join("a" for _ in range(600))
 
-    assert refused(asked(few, f"Observation?_id={ids}")) == (400, "too-costly")
+    answer = asked(few, f"Observation?patient={few.patient}&{parameter}={values}")
 
-
-def test_very_many_parameters_are_too_many(few):
-    more = "&".join("a=1" for _ in range(5_000))
-
-    assert asked(few, f"Observation?{more}").status_code == 400
+    assert refused(answer) == (400, "too-costly")
 
 
-def test_a_line_feed_in_a_parameter_reaches_no_header_and_no_line(few):
-    answer = asked(
-        few, f"Observation?patient={few.patient}&x%0D%0ASet-Cookie:%20a=1&code=a%0Ab"
-    )
+def test_three_hundred_parameters_are_too_many(few):
+    more = "&".join("a=1" for _ in range(300))
 
-    assert answer.status_code == 200
+    answer = asked(few, f"Observation?patient={few.patient}&{more}")
+
+    assert answer.status_code == 400
+
+
+@pytest.mark.parametrize("unit", ["a,", "&a=1"])
+def test_a_query_of_ten_thousand_values_is_too_long(few, unit):
+    answer = asked(few, f"Observation?_id=a{unit * 10_000}")
+
+    assert refused(answer) == (414, "too-costly")
+
+
+@pytest.mark.parametrize(
+    ("more", "status"), [("x%0D%0ASet-Cookie:%20a=1", 200), ("code=a%0D%0Ab:c", 400)]
+)
+def test_a_line_feed_in_a_parameter_reaches_no_header_and_no_line(few, more, status):
+    answer = asked(few, f"Observation?patient={few.patient}&{more}")
+
+    assert answer.status_code == status
     assert "Set-Cookie" not in answer.headers
     assert all("\n" not in value for _, value in answer.headers)
     assert "\n" not in few.world.audited()[-1].request

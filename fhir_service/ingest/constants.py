@@ -1,0 +1,131 @@
+"""What all Observations of one patient, device and shape have in common.
+
+Labels, signature, index keys and the decision of consent are worked out once from a
+rendered resource and remembered for the transaction.
+"""
+
+from dataclasses import dataclass
+
+from conformance import fhir_json
+from consent import labels
+from consent.facets import Facets
+from consent.formula import Formula, Row, evaluate
+from consent.signature import describe
+from fhir_service.access import Gate
+from fhir_service.ingest.candidates import Candidate, Written, alike, rendered
+from fhir_service.ingest.delivery import Delivery
+from fhir_service.storage import signatures, types
+from fhir_service.storage.engine import Transaction
+from fhir_service.storage.repository import Repository, category_codings, codings_of
+from mappings.kinds import Coding
+
+_SAMPLE = "1970-01-01T00:00:00.000Z"
+_SAMPLE_SOURCE = "Observation/x"
+
+
+@dataclass(kw_only=True, slots=True)
+class Constants:
+    """What is the same for each of them.
+
+    Attributes:
+        facets: What the signature stands for.
+        code_key: Concept of `Observation.code`.
+        category_key: Concept of the categories.
+        codings: Codings that the signature does not hold.
+        security: Labels, as the template takes them.
+        collect: When the row may be collected, given its time.
+        signature_id: What consent decides on; 0 until a row of it is stored, so that
+            what is withheld leaves no trace.
+
+    """
+
+    facets: Facets
+    code_key: int
+    category_key: int
+    codings: frozenset[tuple[str, str]]
+    security: tuple[Coding, ...]
+    collect: Formula
+    signature_id: int = 0
+
+    def permits(self, candidate: Candidate) -> bool:
+        """Whether consent permits collecting a candidate of this shape."""
+        collect = self.collect
+        if collect is True or collect is False:
+            return collect
+        measurement = candidate.normalised.measurement
+        return evaluate(
+            collect,
+            Row(
+                reference="",
+                start_us=measurement.start_us,
+                end_us=measurement.end_us,
+                codings=self.codings,
+            ),
+        )
+
+
+class Shapes:
+    """The constants of each shape that one transaction has met."""
+
+    def __init__(
+        self,
+        transaction: Transaction,
+        repository: Repository,
+        gate: Gate,
+        delivery: Delivery,
+    ) -> None:
+        self._transaction = transaction
+        self._repository = repository
+        self._gate = gate
+        self._delivery = delivery
+        self._known: dict[tuple[object, ...], Constants] = {}
+
+    def of(self, candidate: Candidate) -> Constants:
+        """Return the constants of a candidate's shape."""
+        at = alike(candidate)
+        constants = self._known.get(at)
+        if constants is None:
+            constants = self._known[at] = self._derive(candidate)
+        return constants
+
+    def sign(self, constants: Constants, key: int) -> None:
+        """Give the constants their signature: a row of the patient is to be stored."""
+        if not constants.signature_id:
+            constants.signature_id = signatures.intern(
+                self._transaction,
+                key,
+                types.number_of("Observation"),
+                constants.code_key,
+                constants.facets,
+            )
+
+    def _derive(self, candidate: Candidate) -> Constants:
+        """Work out the constants from a resource of this shape."""
+        transaction, repository = self._transaction, self._repository
+        if candidate.sources:
+            candidate = candidate._replace(sources=(_SAMPLE_SOURCE,))
+        sample = Written("x", "1", _SAMPLE, (), "final")
+        bare = fhir_json.loads(rendered(candidate, self._delivery, sample))
+        found = labels.label(bare)
+        security = tuple(
+            Coding(coding["system"], coding["code"], coding.get("display", ""))
+            for coding in labels.labelled(bare, found)["meta"].get("security", ())
+        )
+        resource = fhir_json.loads(
+            rendered(candidate, self._delivery, sample._replace(security=security))
+        )
+        described = describe(resource, labels=found, deployment=repository.deployment)
+        concepts = repository.concepts
+        return Constants(
+            facets=described.facets,
+            code_key=concepts.intern(transaction, codings_of(resource["code"])),
+            category_key=concepts.intern(transaction, category_codings(resource)),
+            codings=described.codings,
+            security=security,
+            collect=self._gate.collect_formula(
+                transaction,
+                self._delivery.grant,
+                candidate.wearer.state,
+                described.facets,
+            ),
+        )

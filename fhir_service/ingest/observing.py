@@ -1,0 +1,190 @@
+"""Candidates → rows: Observations, their indexes and keys, and their Devices."""
+
+from collections.abc import Sequence
+
+from conformance import fhir_json
+from fhir_service.ingest.candidates import (
+    Candidate,
+    Written,
+    index_entry,
+    rendered,
+    with_sources,
+)
+from fhir_service.ingest.constants import Constants, Shapes
+from fhir_service.ingest.delivery import Delivery
+from fhir_service.ingest.unit_devices import UnitDevices
+from fhir_service.rest.instant import fhir_instant
+from fhir_service.storage import (
+    batches,
+    concepts,
+    counters,
+    observations,
+    resources,
+    rows,
+    source_keys,
+    types,
+)
+from fhir_service.storage.engine import Transaction
+from fhir_service.storage.repository import Repository
+from fhir_service.storage.resources import Stored
+
+Known = dict[bytes, tuple[int, bytes]]
+"""Source key → row and content digest of what is stored."""
+
+Shaped = tuple[Candidate, Constants]
+"""A candidate that consent permits, and what it shares with others."""
+
+
+class Observing:
+    """Writes what was decided on, in one transaction and under one batch."""
+
+    def __init__(
+        self,
+        transaction: Transaction,
+        repository: Repository,
+        delivery: Delivery,
+        shapes: Shapes,
+        devices: UnitDevices,
+    ) -> None:
+        self._transaction = transaction
+        self._repository = repository
+        self._delivery = delivery
+        self._shapes = shapes
+        self._devices = devices
+        self._number = 0
+        self.written: list[int] = []
+
+    def _batch(self) -> int:
+        if not self._number:
+            delivery = self._delivery
+            self._number = batches.add(
+                self._transaction,
+                source=delivery.source,
+                client_id=delivery.grant.client_id,
+                received_us=delivery.received_us,
+                payload_sha256=delivery.payload_sha256,
+                parser=delivery.parser,
+            )
+        return self._number
+
+    def insert(self, key: int, fresh: Sequence[Shaped], known: Known) -> None:
+        """Store the first versions of a patient's Observations."""
+        if not fresh:
+            return
+        transaction = self._transaction
+        made = self._repository.new_rows(transaction, len(fresh))
+        for _, constants in fresh:
+            self._shapes.sign(constants, key)
+        self._insert_resources(key, fresh, made, known)
+        observations.add(
+            transaction,
+            [
+                index_entry(
+                    candidate,
+                    row,
+                    signature_id=constants.signature_id,
+                    code=constants.code_key,
+                    category=constants.category_key,
+                )
+                for (candidate, constants), row in zip(fresh, made, strict=True)
+            ],
+        )
+        source_keys.add(
+            transaction,
+            [
+                (key, candidate.key, row, candidate.content)
+                for (candidate, _), row in zip(fresh, made, strict=True)
+            ],
+        )
+        for (_, constants), row in zip(fresh, made, strict=True):
+            if constants.codings:
+                concepts.add_row_codings(transaction, key, row, constants.codings)
+        for reference in dict.fromkeys(candidate.device for candidate, _ in fresh):
+            self._store_device(reference)
+
+    def _insert_resources(
+        self, key: int, fresh: Sequence[Shaped], made: Sequence[int], known: Known
+    ) -> None:
+        transaction, repository = self._transaction, self._repository
+        now_us = repository.clock()
+        first = counters.take(transaction, "seq", len(fresh))
+        ids = [rows.public_id(row) for row in made]
+        texts = self._texts(fresh, made, ids, known, fhir_instant(now_us))
+        bodies = repository.codec.encode_many(
+            transaction,
+            [(key, row, 1, text) for row, text in zip(made, texts, strict=True)],
+        )
+        batch, type_id = self._batch(), types.number_of("Observation")
+        resources.insert_many(
+            transaction,
+            [
+                (
+                    id_,
+                    (
+                        row,
+                        type_id,
+                        key,
+                        constants.signature_id,
+                        1,
+                        seq,
+                        now_us,
+                        0,
+                        batch,
+                        body,
+                    ),
+                )
+                for seq, (id_, row, (_, constants), body) in enumerate(
+                    zip(ids, made, fresh, bodies, strict=True), first
+                )
+            ],
+        )
+        self.written += range(first, first + len(fresh))
+
+    def _texts(
+        self,
+        fresh: Sequence[Shaped],
+        made: Sequence[int],
+        ids: Sequence[str],
+        known: Known,
+        instant: str,
+    ) -> list[bytes]:
+        """Return the Observations, each naming its sources by their ids."""
+        rows_of: dict[str, int] = {}
+        if any(candidate.sources for candidate, _ in fresh):
+            rows_of = {
+                candidate.key.hex(): row
+                for (candidate, _), row in zip(fresh, made, strict=True)
+            } | _rows_of(known)
+        return [
+            rendered(
+                with_sources(candidate, rows_of),
+                self._delivery,
+                Written(id_, "1", instant, constants.security, "final"),
+            )
+            for (candidate, constants), id_ in zip(fresh, ids, strict=True)
+        ]
+
+    def _store_device(self, reference: str | None) -> None:
+        written = self._devices.store(reference, self._batch())
+        if written is not None:
+            self.written.append(written)
+
+    def amend(self, key: int, candidate: Candidate, old: Stored, known: Known) -> None:
+        """Store the next version of an Observation that the source has corrected."""
+        transaction, repository = self._transaction, self._repository
+        id_ = rows.public_id(old.row)
+        text = rendered(
+            with_sources(candidate, _rows_of(known)),
+            self._delivery,
+            Written(id_, "1", fhir_instant(repository.clock()), (), "amended"),
+        )
+        self._store_device(candidate.device)
+        written = repository.update(
+            transaction, old, fhir_json.loads(text), id_=id_, batch_id=self._batch()
+        )
+        source_keys.amend(transaction, key, candidate.key, candidate.content)
+        self.written.append(written.stored.seq)
+
+
+def _rows_of(known: Known) -> dict[str, int]:
+    return {key.hex(): row for key, (row, _) in known.items()}

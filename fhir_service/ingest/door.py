@@ -29,7 +29,8 @@ def receive(exchange: Exchange, source: str) -> Response:
 
     Raises:
         FHIRError: `not-found` for a source nobody knows, `forbidden` where the client
-            may not speak for it, and whatever makes a body unreadable as a whole.
+            may not speak for it, whatever makes a body unreadable as a whole, and what
+            interrupts it: what is stored then counts as duplicate when sent again.
 
     """
     services, request = exchange.services, exchange.request
@@ -55,6 +56,8 @@ def receive(exchange: Exchange, source: str) -> Response:
         payload_sha256=hashlib.sha256(request.body).digest(),
         received_us=exchange.now_us,
     )
+    # A body that cannot be read as a whole is refused before any of it is stored.
+    readings = list(vendor.parse(payload, received_at=received))
     receipt = take(
         services,
         delivery,
@@ -64,10 +67,10 @@ def receive(exchange: Exchange, source: str) -> Response:
             request_id=request.request_id,
             address=request.remote,
         ),
-        vendor.parse(payload, received_at=received),
+        readings,
     )
     exchange.counts = receipt.counted()
-    exchange.is_audited = True
+    exchange.is_audited = bool(readings)
     return Response(
         status=200, headers=(_JSON,), body=fhir_json.dumps(receipt.to_json())
     )

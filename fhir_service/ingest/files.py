@@ -1,8 +1,7 @@
-"""`fhir-service import`: a file of any size, a transaction each thousand readings."""
+"""`fhir-service import`: a file of any size, never held in memory as a whole."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from itertools import islice
 from pathlib import Path
 
 from conformance.issues import FHIRError, IssueType
@@ -12,11 +11,7 @@ from fhir_service.exchange import Services
 from fhir_service.ingest.delivery import Delivery
 from fhir_service.ingest.intake import Origin, take
 from fhir_service.ingest.receipt import Receipt
-from mappings.measurement import Reading
 from mappings.vendors.table import VENDORS
-
-TRANSACTION = 1_000
-"""Readings in one transaction: a few tens of milliseconds of the writer."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -52,7 +47,6 @@ def import_file(  # noqa: PLR0913 - what the command line says
         zone=zone,
         progress=progress,
     )
-    receipt = Receipt(source=source)
     delivery = Delivery(
         source=source,
         parser=vendor.parser,
@@ -68,12 +62,4 @@ def import_file(  # noqa: PLR0913 - what the command line says
         request=f"import {source}",
         user=grant.client_name,
     )
-    for part in parts(readings):
-        receipt.merge(take(services, delivery, origin, part))
-    return receipt
-
-
-def parts(readings: Iterator[Reading]) -> Iterator[list[Reading]]:
-    """Yield the readings in lists of a transaction's size."""
-    while part := list(islice(readings, TRANSACTION)):
-        yield part
+    return take(services, delivery, origin, readings)

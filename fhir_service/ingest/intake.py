@@ -1,23 +1,32 @@
-"""Bytes of one delivery → a receipt; quarantine and audit in the same transaction."""
+"""One delivery → a receipt; quarantine and audit in the transactions that store it.
 
-import hashlib
-from collections.abc import Iterable
+A delivery of any size goes in by transactions of `TRANSACTION` readings, so that it
+does not hold the writer; each has its own audit leaf.
+"""
+
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from decimal import Decimal
-from typing import Any
+from itertools import islice
 
-from conformance import fhir_json
+import structlog
+
+from conformance.issues import FHIRError, IssueType
 from consent.audit import entry
 from consent.audit.entry import AuditRecord, Interaction, Outcome
 from fhir_service.exchange import Services
 from fhir_service.ingest.delivery import Delivery
-from fhir_service.ingest.pipeline import Batch, Kept
+from fhir_service.ingest.pipeline import Batch
 from fhir_service.ingest.receipt import Receipt
-from fhir_service.storage import quarantines
+from fhir_service.ingest.refused import Parts
+from fhir_service.logs import describe
 from fhir_service.storage.engine import Transaction
-from fhir_service.storage.repository import Repository
 from fhir_service.storage.tables import SHARED
-from mappings.measurement import Component, DeviceClue, Measurement, Reading
+from mappings.measurement import Reading
+
+_log = structlog.get_logger()
+
+TRANSACTION = 1_000
+"""Readings in one transaction: a few tens of milliseconds of the writer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,16 +52,60 @@ class Origin:
 def take(
     services: Services, delivery: Delivery, origin: Origin, readings: Iterable[Reading]
 ) -> Receipt:
-    """Store what may be stored, in one transaction, and account for all of it."""
-    listed = list(readings)
+    """Store what may be stored, and account for all of it.
 
-    def work(transaction: Transaction) -> Receipt:
-        batch = Batch(transaction, services.repository, services.gate, delivery)
-        batch.run(listed)
-        for kept in batch.quarantined:
-            _keep(transaction, services.repository, delivery, kept)
+    Raises:
+        FHIRError: what made the first transaction fail; of a later one, the same type
+            or `exception`, saying that a part is stored and sending again is safe.
+
+    """
+    receipt = Receipt(source=delivery.source)
+    seen: frozenset[bytes] = frozenset()
+    for part in _parts(iter(readings)):
+        try:
+            done, seen = _transacted(services, delivery, origin, part, seen)
+        except Exception as error:  # the client must hear that a part is stored
+            if not receipt.received:
+                raise
+            _log.error("delivery-interrupted", **describe(error))
+            raise _interrupted(error, receipt) from error
+        receipt.merge(done)
+    return receipt
+
+
+def _parts(readings: Iterator[Reading]) -> Iterator[list[Reading]]:
+    """Yield the readings in lists of a transaction's size."""
+    while part := list(islice(readings, TRANSACTION)):
+        yield part
+
+
+def _interrupted(error: Exception, receipt: Receipt) -> FHIRError:
+    return FHIRError(
+        error.type if isinstance(error, FHIRError) else IssueType.EXCEPTION,
+        f"The first {receipt.received:,} measurements of the delivery are accounted "
+        "for and what follows is not. Send the same again: it is safe, and what is "
+        "stored counts as duplicate.",
+    )
+
+
+def _transacted(
+    services: Services,
+    delivery: Delivery,
+    origin: Origin,
+    readings: list[Reading],
+    seen: frozenset[bytes],
+) -> tuple[Receipt, frozenset[bytes]]:
+    """Return what became of some readings, and which refused parts are kept."""
+
+    def work(transaction: Transaction) -> tuple[Receipt, frozenset[bytes]]:
+        refused = Parts(delivery, seen)
+        batch = Batch(
+            transaction, services.repository, services.gate, delivery, refused
+        )
+        batch.run(readings)
+        refused.keep(transaction, services.repository)
         transaction.audit(leaf(services, transaction, delivery, origin, batch))
-        return batch.receipt
+        return batch.receipt, refused.seen
 
     return services.database.write(work)
 
@@ -86,79 +139,4 @@ def leaf(
             counts=batch.receipt.counted(),
         ),
         seal=services.seal.sealer(transaction, SHARED),
-    )
-
-
-def _keep(
-    transaction: Transaction, repository: Repository, delivery: Delivery, kept: Kept
-) -> None:
-    """Put a refused part in quarantine, once however often it comes."""
-    refusal = kept.refusal
-    payload = fhir_json.dumps(portable(refusal.payload))
-    digest = hashlib.blake2b(
-        b"\x1f".join(
-            (
-                delivery.source.encode(),
-                (delivery.patient_id or "").encode(),
-                refusal.reason.encode(),
-                (refusal.kind or "").encode(),
-                payload if refusal.payload is not None else refusal.position.encode(),
-            )
-        ),
-        digest_size=16,
-    ).digest()
-    if quarantines.holds(transaction, digest):
-        return
-    quarantines.add(
-        transaction,
-        {
-            "digest": digest,
-            "patient_key": kept.patient_key,
-            "source": delivery.source,
-            "client_id": delivery.grant.client_id,
-            "reason": refusal.reason.value,
-            "kind": refusal.kind,
-            "position": refusal.position,
-            "detail": refusal.detail,
-            "records": refusal.records,
-            "received": delivery.received_us,
-            "payload": repository.seal_payload(
-                transaction,
-                kept.patient_key,
-                fhir_json.dumps(
-                    {
-                        "patient": delivery.patient_id,
-                        "payload": portable(refusal.payload),
-                        "parsed": isinstance(refusal.payload, Measurement),
-                    }
-                ),
-            ),
-        },
-    )
-
-
-def portable(value: object) -> Any:
-    """Return what a refusal holds in a form that JSON keeps without loss."""
-    if isinstance(value, Measurement | DeviceClue | Component):
-        return {name: portable(part) for name, part in value._asdict().items()}
-    if isinstance(value, dict):
-        return {str(name): portable(part) for name, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [portable(part) for part in value]
-    if value is None or isinstance(value, str | bool | int | Decimal):
-        return value
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
-    return str(value)
-
-
-def restored(parsed: Any) -> Measurement:
-    """Return the measurement that `portable` has taken apart."""
-    device = parsed.get("device")
-    return Measurement(
-        **{
-            **parsed,
-            "device": None if device is None else DeviceClue(**device),
-            "components": tuple(Component(**part) for part in parsed["components"]),
-        }
     )

@@ -6,7 +6,7 @@ received = stored + duplicate + amended + withheld + quarantined + out of scope.
 from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 MAX_ITEMS = 10_000
 """Positions listed; the counts go on, and the receipt says that it was cut."""
@@ -23,8 +23,7 @@ class Fate(StrEnum):
     OUT_OF_SCOPE = "outOfScope"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Item:
+class Item(NamedTuple):
     """What became of one measurement, or of several that are stored as one.
 
     Attributes:

@@ -18,9 +18,10 @@ from fhir_service.auth import local
 from fhir_service.auth.bearer import Grant
 from fhir_service.exchange import Services
 from fhir_service.ingest.delivery import Delivery
-from fhir_service.ingest.intake import Origin, leaf, restored
+from fhir_service.ingest.intake import Origin, leaf
 from fhir_service.ingest.pipeline import Batch
 from fhir_service.ingest.receipt import Receipt
+from fhir_service.ingest.refused import restored
 from fhir_service.storage import quarantines
 from fhir_service.storage.body import BodyError
 from fhir_service.storage.engine import Snapshot, Transaction
@@ -62,6 +63,17 @@ class _Part(NamedTuple):
     row: Quarantined
     patient_id: str | None
     readings: Sequence[Reading]
+
+
+@dataclass(kw_only=True)
+class _Refused:
+    """What is refused again, by the number of its part; all of it stays."""
+
+    parts: dict[int, Refusal] = field(default_factory=dict)
+
+    def add(self, refusal: Refusal, patient_key: int) -> bool:  # noqa: ARG002 - where it is kept does not change
+        self.parts[int(refusal.position)] = refusal
+        return True
 
 
 class _Origin(NamedTuple):
@@ -171,11 +183,10 @@ def _settle(
             payload_sha256=None,
             received_us=at.received_us,
         )
-        batch = Batch(transaction, services.repository, services.gate, delivery)
+        again = _Refused()
+        batch = Batch(transaction, services.repository, services.gate, delivery, again)
         batch.run(reading for part in parts for reading in part.readings)
-        refused = {
-            int(kept.refusal.position): kept.refusal for kept in batch.quarantined
-        }
+        refused = again.parts
         account.receipts.setdefault(at.source, Receipt(source=at.source)).merge(
             batch.receipt
         )

@@ -1,6 +1,7 @@
 """What could not be understood, kept until a retry understands it."""
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import bindparam, func, insert, select, update
@@ -86,10 +87,9 @@ _WAITING = (
 )
 _PENDING = Statement(_WAITING)
 _PENDING_OF = Statement(_WAITING.where(quarantine.c.source == bindparam("of")))
-_KNOWN = Statement(
-    select(quarantine.c.quarantine_id, quarantine.c.resolved).where(
-        quarantine.c.digest == bindparam("digest")
-    )
+_CHUNK = 200
+_HELD = (
+    "SELECT digest FROM quarantine WHERE resolved IS NULL AND digest IN ({digests})"
 )
 _INSERT = Statement(insert(quarantine).values(**columns_of(COLUMNS)))
 _RETRIED = Statement(
@@ -108,6 +108,7 @@ _RESOLVED = Statement(
     .values(
         retries=quarantine.c.retries + 1,
         resolved=bindparam("at"),
+        digest=bindparam("freed"),
         payload=bindparam("nothing"),
     )
 )
@@ -132,16 +133,35 @@ _ALL_PARTS = Statement(_PARTS)
 _PARTS_OF = Statement(_PARTS.where(quarantine.c.source == bindparam("of")))
 
 
-def holds(snapshot: Snapshot, digest: bytes) -> bool:
-    """Return whether the same part of the same source is here already."""
-    return snapshot.one(_KNOWN, digest=digest) is not None
+def held(snapshot: Snapshot, digests: Sequence[bytes]) -> set[bytes]:
+    """Return those of `digests` whose part waits here already."""
+    mark = "?" if snapshot.dialect == "sqlite" else "%s"
+    text = _HELD.format(digests=",".join([mark] * _CHUNK))
+    found: set[bytes] = set()
+    for first in range(0, len(digests), _CHUNK):
+        part = list(digests[first : first + _CHUNK])
+        part += part[-1:] * (_CHUNK - len(part))
+        found.update(bytes(digest) for (digest,) in snapshot.sql(text, part))
+    return found
 
 
-def add(transaction: Transaction, values: Mapping[str, object]) -> int:
-    """Keep a part; `values` has `COLUMNS` but `quarantine_id` and `retries`."""
-    id_ = counters.take(transaction, "quarantine")
-    transaction.run(_INSERT, **{**values, "quarantine_id": id_, "retries": 0})
-    return id_
+def add_many(transaction: Transaction, parts: Sequence[Mapping[str, object]]) -> None:
+    """Keep parts; each has `COLUMNS` but `quarantine_id` and `retries`."""
+    if not parts:
+        return
+    first = counters.take(transaction, "quarantine", len(parts))
+    transaction.copy(
+        _INSERT,
+        "quarantine",
+        COLUMNS,
+        [
+            tuple(
+                {**values, "quarantine_id": id_, "retries": 0}[name]
+                for name in COLUMNS
+            )
+            for id_, values in enumerate(parts, first)
+        ],
+    )
 
 
 def pending(
@@ -183,9 +203,11 @@ def retried(
 def resolved(transaction: Transaction, id_: int, at_us: int) -> None:
     """Record that a retry understood the part; what it held is erased here.
 
-    It is a resource now, or it must not be kept.
+    It is a resource now, or it must not be kept. Its digest is given up: the same part
+    may come again and not be understood again.
     """
-    transaction.run(_RESOLVED, id=id_, at=at_us, nothing=b"")
+    freed = hashlib.blake2b(b"resolved %d" % id_, digest_size=16).digest()
+    transaction.run(_RESOLVED, id=id_, at=at_us, freed=freed, nothing=b"")
 
 
 def counts(snapshot: Snapshot) -> list[tuple[str, str, int]]:

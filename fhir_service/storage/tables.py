@@ -207,6 +207,17 @@ source_key = Table(
     sqlite_with_rowid=False,
 )
 
+source_content = Table(
+    "source_content",
+    metadata,
+    Column("patient_key", Big, nullable=False),
+    Column("key", LargeBinary, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("patient_key", "key", "content"),
+    comment="contents under a source key that a correction has replaced",
+    sqlite_with_rowid=False,
+)
+
 signature = Table(
     "signature",
     metadata,

@@ -15,12 +15,14 @@ from worlds import (
     consent,
     furnish,
     observation,
+    opened_world,
     patient,
     permit,
     reopened_world,
 )
 
 from conformance.issues import FHIRError, IssueType
+from fhir_service.auth.bearer import authenticate
 from fhir_service.storage import audit_log, counters, patients, types
 from fhir_service.storage.engine import Transaction
 from fhir_service.storage.statement import Statement
@@ -176,8 +178,6 @@ def test_decision_and_rows_are_of_one_snapshot_while_a_withdrawal_commits(any_wo
 
 
 def grant_of(clinic):
-    from fhir_service.auth.bearer import authenticate  # noqa: PLC0415
-
     world = clinic.world
     with world.deployment.database.read() as snapshot:
         return authenticate(snapshot, clinic.ehr["Authorization"], world.clock())
@@ -238,8 +238,6 @@ def writer(world, name, count):
 def test_two_processes_write_one_order_and_one_log(
     empty_postgres_url, tmp_path, template
 ):
-    from worlds import opened_world  # noqa: PLC0415
-
     with opened_world(tmp_path, template, database_url=empty_postgres_url) as world:
         with writer(world, "one", 60) as one, writer(world, "other", 60) as other:
             lines = [
@@ -260,8 +258,6 @@ def test_two_processes_write_one_order_and_one_log(
 
 
 def test_a_killed_process_has_kept_what_it_had_promised(tmp_path, template):
-    from worlds import opened_world  # noqa: PLC0415
-
     with opened_world(tmp_path, template) as world:
         with writer(world, "killed", 100_000) as process:
             promised = [process.stdout.readline().split() for _ in range(40)]

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -9,6 +10,7 @@ from worlds import LOINC, furnish, observation, opened_world
 
 from fhir_service.auth.scopes import parse_scopes
 from fhir_service.search.values import date as date_value
+from fhir_service.storage import patients, types
 from fhir_service.storage.tokens import UNDATED, effective_range
 
 CODES = ("40443-4", "55423-8", "11111-1", "22222-2")
@@ -199,8 +201,6 @@ def fill(clinic, made):
 
 
 def key_of(clinic, patient_id):
-    from fhir_service.storage import patients, types  # noqa: PLC0415
-
     with clinic.world.deployment.database.read() as snapshot:
         return patients.by_id(snapshot, types.number_of("Patient"), patient_id).key
 
@@ -236,8 +236,6 @@ def test_pages_on_postgresql_are_the_same(postgres_clinic, made, questions):
 
 @pytest.fixture(scope="module")
 def postgres_clinic(tmp_path_factory, template, postgres_url):
-    import psycopg  # noqa: PLC0415
-
     base, _, _ = postgres_url.rpartition("/")
     plain = postgres_url.replace("+psycopg", "")
     with psycopg.connect(plain, autocommit=True) as connection:

@@ -3,7 +3,8 @@
 from datetime import timedelta
 
 import pytest
-from worlds import observation, patient
+from sqlalchemy import select
+from worlds import observation, patient, reopened_world
 
 from conformance import fhir_json
 from fhir_service.storage import counters, patients, resources, rows, types
@@ -35,8 +36,6 @@ def person(any_world):
 
 
 def everything(database, table):
-    from sqlalchemy import select  # noqa: PLC0415
-
     with database.read() as snapshot:
         return snapshot.all(Statement(select(table)))
 
@@ -139,8 +138,6 @@ def test_a_new_patient_of_a_failed_job_leaves_no_key_behind(
     with pytest.raises(ZeroDivisionError):
         database.write(fail)
     made = create(any_world, patient())
-
-    from worlds import reopened_world  # noqa: PLC0415
 
     url = str(database.url.render_as_string(hide_password=False))
     with reopened_world(any_world.data, url) as other:

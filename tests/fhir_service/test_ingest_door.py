@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 from worlds import (
     HEART_RATE,
     actions,
@@ -30,6 +31,7 @@ from fhir_service.storage.statement import Statement
 from fhir_service.storage.tables import (
     directory,
     ingest_batch,
+    metadata,
     observation_code,
     observation_time,
     quarantine,
@@ -47,8 +49,6 @@ TOPIC = "zigbee2mqtt/0x00158d0001020304"
 
 
 def rows_of(world, table):
-    from sqlalchemy import select  # noqa: PLC0415
-
     with world.deployment.database.read() as snapshot:
         return snapshot.all(Statement(select(table)))
 
@@ -724,8 +724,6 @@ def test_what_is_withheld_leaves_no_trace_of_itself(clinic):
 
 
 def count(world, name):
-    from fhir_service.storage.tables import metadata  # noqa: PLC0415
-
     return len(rows_of(world, metadata.tables[name]))
 
 

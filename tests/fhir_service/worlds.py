@@ -101,7 +101,6 @@ class World:
     data: Path
     deployment: Deployment
     clock: Clock
-    tokens: int = 0
     _http: Any = field(default=None)
 
     @property

@@ -1,0 +1,168 @@
+"""Refused parts of a delivery on their way into quarantine.
+
+Equal parts are kept once and counted; of one delivery no more than `MAX_PARTS` are
+kept, so that a payload of faults does not hold the writer or fill the disk.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Protocol
+
+from conformance import fhir_json
+from fhir_service.ingest.delivery import Delivery
+from fhir_service.storage import quarantines
+from fhir_service.storage.engine import Transaction
+from fhir_service.storage.repository import Repository
+from mappings.measurement import Component, DeviceClue, Measurement, Refusal
+
+MAX_PARTS = 1_000
+"""Different parts of one delivery that are kept for a retry."""
+
+NOT_KEPT = "not-kept"
+"""Reason of what was refused beyond `MAX_PARTS`."""
+
+NOT_KEPT_DETAIL = (
+    f"Of one delivery {MAX_PARTS:,} different parts are kept in quarantine; "
+    "this is a further one that was not understood, and it is not kept."
+)
+
+
+class Keeper(Protocol):
+    """Takes what a batch refuses."""
+
+    def add(self, refusal: Refusal, patient_key: int) -> bool:
+        """Take a refusal; return whether its part is kept for a retry."""
+
+
+@dataclass(kw_only=True, slots=True)
+class _Part:
+    """A part to be kept: its first refusal, and how much it stands for."""
+
+    refusal: Refusal
+    patient_key: int
+    records: int
+
+
+class Parts:
+    """What one transaction of a delivery is to keep.
+
+    Args:
+        delivery: What the parts came with.
+        seen: Digests of what its earlier transactions have kept.
+
+    """
+
+    def __init__(
+        self, delivery: Delivery, seen: frozenset[bytes] = frozenset()
+    ) -> None:
+        self._delivery = delivery
+        self._seen = seen
+        self._parts: dict[bytes, _Part] = {}
+
+    @property
+    def seen(self) -> frozenset[bytes]:
+        """Return the digests of what the delivery has kept so far."""
+        return self._seen.union(self._parts)
+
+    def add(self, refusal: Refusal, patient_key: int) -> bool:
+        """Take a refusal; return whether its part is kept for a retry."""
+        digest = self._digest(refusal)
+        known = self._parts.get(digest)
+        if known is not None:
+            known.records += refusal.records
+        elif digest not in self._seen:
+            if len(self._seen) + len(self._parts) >= MAX_PARTS:
+                return False
+            self._parts[digest] = _Part(
+                refusal=refusal, patient_key=patient_key, records=refusal.records
+            )
+        return True
+
+    def _digest(self, refusal: Refusal) -> bytes:
+        delivery = self._delivery
+        text = (
+            refusal.position.encode()
+            if refusal.payload is None
+            else fhir_json.dumps(portable(refusal.payload))
+        )
+        members = (
+            delivery.source.encode(),
+            (delivery.grant.client_id or "").encode(),
+            (delivery.patient_id or "").encode(),
+            refusal.reason.encode(),
+            (refusal.kind or "").encode(),
+            text,
+        )
+        return hashlib.blake2b(b"\x1f".join(members), digest_size=16).digest()
+
+    def keep(self, transaction: Transaction, repository: Repository) -> None:
+        """Put into quarantine what does not wait there already."""
+        held = quarantines.held(transaction, list(self._parts))
+        quarantines.add_many(
+            transaction,
+            [
+                self._values(transaction, repository, digest, part)
+                for digest, part in self._parts.items()
+                if digest not in held
+            ],
+        )
+
+    def _values(
+        self,
+        transaction: Transaction,
+        repository: Repository,
+        digest: bytes,
+        part: _Part,
+    ) -> dict[str, object]:
+        delivery, refusal = self._delivery, part.refusal
+        return {
+            "digest": digest,
+            "patient_key": part.patient_key,
+            "source": delivery.source,
+            "client_id": delivery.grant.client_id,
+            "reason": refusal.reason.value,
+            "kind": refusal.kind,
+            "position": refusal.position,
+            "detail": refusal.detail,
+            "records": part.records,
+            "received": delivery.received_us,
+            "payload": repository.seal_payload(
+                transaction,
+                part.patient_key,
+                fhir_json.dumps(
+                    {
+                        "patient": delivery.patient_id,
+                        "payload": portable(refusal.payload),
+                        "parsed": isinstance(refusal.payload, Measurement),
+                    }
+                ),
+            ),
+        }
+
+
+def portable(value: object) -> Any:
+    """Return what a refusal holds in a form that JSON keeps without loss."""
+    if isinstance(value, Measurement | DeviceClue | Component):
+        return {name: portable(part) for name, part in value._asdict().items()}
+    if isinstance(value, dict):
+        return {str(name): portable(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [portable(part) for part in value]
+    if value is None or isinstance(value, str | bool | int | Decimal):
+        return value
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    return str(value)
+
+
+def restored(parsed: Any) -> Measurement:
+    """Return the measurement that `portable` has taken apart."""
+    device = parsed.get("device")
+    return Measurement(
+        **{
+            **parsed,
+            "device": None if device is None else DeviceClue(**device),
+            "components": tuple(Component(**part) for part in parsed["components"]),
+        }
+    )

@@ -123,6 +123,7 @@ class Gate:
         repository: Where the consents are.
         policy: What applies where no consent votes.
         clock: Microseconds since 1970.
+        failed: Told `consent` when the engine fails, so that somebody is alerted.
 
     """
 
@@ -131,8 +132,10 @@ class Gate:
         repository: Repository,
         policy: DefaultPolicy,
         clock: Callable[[], int],
+        failed: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._repository = repository
+        self._failed = failed
         self._policy = policy
         self._clock = clock
         self._consents: OrderedDict[tuple[int, int], tuple[ParsedConsent, ...]] = (
@@ -184,6 +187,7 @@ class Gate:
             decided = self._decide(snapshot, timed.prepared, state, type_)
         except Exception as error:  # noqa: BLE001 - whatever fails in the engine denies
             _log.error("consent-failed", **describe_error(error))
+            self._failed("consent")
             return _hidden(state.key, (state.id,), _FAILED)
         self._remember(self._decided, at, (timed, decided), REMEMBERED_DECISIONS)
         return decided

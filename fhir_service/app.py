@@ -30,8 +30,8 @@ _log = structlog.get_logger()
 
 def create_service(settings: Settings) -> Service:
     """Return what the door of a web process serves."""
-    deployment = open_deployment(settings)
     metrics = Metrics(sources=VENDORS, shared=shared_metrics())
+    deployment = open_deployment(settings, metrics=metrics)
     application = create_app(deployment, metrics)
     checkpoints = deployment.checkpoint_writer()
     checkpoints.start()

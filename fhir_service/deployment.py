@@ -4,6 +4,7 @@ This is the only place where the parts meet; everything below takes what it need
 an argument.
 """
 
+import fcntl
 import secrets
 import time
 from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ from fhir_service.audit_trail import AuthSink, CheckpointWriter
 from fhir_service.auth.services import AuthServices
 from fhir_service.exchange import Services
 from fhir_service.interactions import capabilities
+from fhir_service.metrics import Metrics
 from fhir_service.settings import Settings, SettingsError, make_data_dir
 from fhir_service.storage import facts, migrations, patients
 from fhir_service.storage.audit_log import AuditTail
@@ -29,6 +31,7 @@ from fhir_service.storage.body import RequestSeal, body_codec
 from fhir_service.storage.engine import Database, Transaction
 from fhir_service.storage.keys import DataKeys, Keys
 from fhir_service.storage.repository import Repository
+from mappings.vendors.table import VENDORS
 
 CHECKPOINTS = "checkpoints"
 """Folder of exported checkpoints, in the data folder."""
@@ -95,6 +98,7 @@ def open_deployment(
     *,
     clock: Callable[[], int] = now_us,
     random: Random | None = None,
+    metrics: Metrics | None = None,
 ) -> Deployment:
     """Return the deployment, its schema current, its keys made on first use.
 
@@ -102,6 +106,7 @@ def open_deployment(
         settings: What the operator chose.
         clock: Microseconds since 1970.
         random: Steps between rows; the operating system's generator where None.
+        metrics: Counts what happens; its own where None.
 
     Raises:
         SchemaError: where the schema is not this program's; an empty database is
@@ -109,12 +114,28 @@ def open_deployment(
 
     """
     make_data_dir(settings)
-    keys = Keys.load_or_create(settings.keys_dir)
-    database = Database(settings.database_url)
-    _check_schema(database)
-    if database.url.database and settings.is_sqlite:
-        Path(database.url.database).chmod(0o600)
-    return _assemble(settings, keys, database, clock, random or SystemRandom())
+    with _alone(settings.data_dir):
+        keys = Keys.load_or_create(settings.keys_dir)
+        database = Database(settings.database_url)
+        _check_schema(database)
+        if database.url.database and settings.is_sqlite:
+            Path(database.url.database).chmod(0o600)
+    return _assemble(
+        settings,
+        keys,
+        database,
+        clock,
+        random or SystemRandom(),
+        metrics or Metrics(sources=VENDORS),
+    )
+
+
+@contextmanager
+def _alone(data_dir: Path) -> Iterator[None]:
+    """Let one process at a time make keys and schema in a data folder."""
+    with (data_dir / ".opening").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _check_schema(database: Database) -> None:
@@ -141,12 +162,13 @@ def _initialise(database: Database, keys: Keys, data_keys: DataKeys) -> None:
         )
 
 
-def _assemble(
+def _assemble(  # noqa: PLR0913, PLR0917 - the parts that meet here
     settings: Settings,
     keys: Keys,
     database: Database,
     clock: Callable[[], int],
     random: Random,
+    metrics: Metrics,
 ) -> Deployment:
     blind = BlindIndex(keys.index)
     data_keys = DataKeys(keys, patients.data_key)
@@ -172,8 +194,11 @@ def _assemble(
         token_lifetime_s=settings.token_lifetime_s,
         session_lifetime_s=settings.session_lifetime_s,
     )
-    gate = Gate(repository, DefaultPolicy(settings.default_policy), clock)
+    gate = Gate(
+        repository, DefaultPolicy(settings.default_policy), clock, metrics.failed
+    )
     database.on_rollback.append(gate.forget)
+    database.on_rollback.append(lambda: metrics.failed("durability"))
     services = Services(
         database=database,
         repository=repository,
@@ -183,6 +208,7 @@ def _assemble(
         pseudonym=blind.pseudonym,
         seal=seal,
         clock=clock,
+        metrics=metrics,
         capabilities=fhir_json.dumps(capabilities.statement(base_url, auth.token_url)),
         page_lifetime_s=settings.page_lifetime_s,
         awaits_audit=settings.audit_wait == "durable",

@@ -19,6 +19,7 @@ from fhir_service import errors
 from fhir_service.access import Gate
 from fhir_service.auth.bearer import AuthenticationError, Grant, authenticate
 from fhir_service.logs import describe
+from fhir_service.metrics import Metrics
 from fhir_service.rest.message import Header, Request, Response
 from fhir_service.rest.refusals import status_of
 from fhir_service.storage.body import RequestSeal
@@ -46,6 +47,7 @@ class Services:
         seal: Encrypts what the audit keeps of a request.
         clock: Microseconds since 1970.
         capabilities: The CapabilityStatement as JSON.
+        metrics: Counts what is received and what fails.
         page_lifetime_s: How long the link to a next page holds.
         awaits_audit: Whether a response waits for its audit row; False only in the
             benchmark that measures what waiting costs.
@@ -61,6 +63,7 @@ class Services:
     seal: RequestSeal
     clock: Callable[[], int]
     capabilities: bytes
+    metrics: Metrics
     page_lifetime_s: int
     awaits_audit: bool = True
 
@@ -174,6 +177,9 @@ def answer(exchange: Exchange, handler: Handler, template: str = "") -> Response
         reply, outcome = _refusal(exchange, error)
     except Exception as error:  # noqa: BLE001 - the error handler: it is logged and audited
         _log.error("failed", **describe(error))
+        exchange.services.metrics.failed("handler")
+        # The key of a patient who was never stored would seal what nobody can open.
+        exchange.sealer = None
         reply, outcome = _refusal(exchange, _fault())
     tickets = reply.tickets
     if not exchange.is_audited:
@@ -201,7 +207,10 @@ def _refusal(exchange: Exchange, error: FHIRError) -> tuple[Response, Outcome]:
     """Return the OperationOutcome of `error`, and what the audit calls it."""
     status = status_of(error)
     exchange.reason = exchange.reason or error.type.value
-    exchange.disclosed, exchange.written = [], []
+    exchange.disclosed = []
+    if exchange.written:
+        # Rolled back: nothing was written, and the key that sealed it may be gone.
+        exchange.written, exchange.sealer = [], None
     headers: tuple[Header, ...] = (_CONTENT_TYPE,)
     if isinstance(error, AuthenticationError):
         headers += error.headers

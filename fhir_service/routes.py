@@ -23,7 +23,11 @@ from fhir_service.exchange import (
 )
 from fhir_service.ingest import door
 from fhir_service.interactions import published, read, search, write
-from fhir_service.rest.content import refuse_long_queries, refuse_other_formats
+from fhir_service.rest.content import (
+    as_asked,
+    refuse_long_queries,
+    refuse_other_formats,
+)
 from fhir_service.rest.message import Request, Response
 from fhir_service.rest.refusals import MethodNotAllowed
 from fhir_service.rest.wsgi import REQUEST_ID, ROUTE, TICKETS
@@ -142,7 +146,7 @@ def _respond(
     def handle(exchange: Exchange) -> Response:
         refuse_long_queries(exchange.request)
         refuse_other_formats(exchange.request)
-        return route.handler(exchange, *names)
+        return as_asked(exchange.request, route.handler(exchange, *names))
 
     exchange = _exchange(services, request, route.interaction)
     return answer(exchange, handle, route.template)

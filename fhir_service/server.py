@@ -5,7 +5,9 @@ Started by `fhir-service serve`; each worker process imports `app` and calls it.
 https://github.com/emmett-framework/granian
 """
 
+import ctypes
 import shutil
+import signal
 import socket
 import sys
 import tempfile
@@ -25,6 +27,8 @@ from fhir_service.settings import (
 if TYPE_CHECKING:
     from fhir_service.rest.door import Door, Service
 
+_PR_SET_PDEATHSIG = 1
+
 TARGET = "fhir_service.server:app"
 """What a worker process loads; the bench and the tests serve others."""
 
@@ -35,8 +39,19 @@ def app() -> "Door":
         create_service,
     )
 
+    _end_with_parent()
     settings = process_settings()
     return door(create_service(settings), settings)
+
+
+def _end_with_parent() -> None:
+    """Ask Linux to end this worker when the process that started it is killed.
+
+    Else it would go on serving and hold the address. Other systems know no such wish.
+    https://man7.org/linux/man-pages/man2/PR_SET_PDEATHSIG.2const.html
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def door(service: "Service", settings: Settings) -> "Door":

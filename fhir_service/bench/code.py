@@ -21,7 +21,7 @@ from fhir_service.bench.figures import Measured
 from fhir_service.bench.payloads import Json, apple_export, point, user_of
 from fhir_service.bench.resources import HEART_RATE, patient
 from fhir_service.bench.stage import BenchError, Stage
-from fhir_service.ingest.pipeline import CONTENT_KEY
+from fhir_service.ingest.candidates import CONTENT_KEY
 from fhir_service.rest.instant import fhir_instant
 from fhir_service.storage import patients, types
 from fhir_service.storage.rows import public_id

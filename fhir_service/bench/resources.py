@@ -5,6 +5,8 @@ https://hl7.org/fhir/R4/consent.html
 
 from typing import Any
 
+from mappings.vendors.table import VENDORS
+
 Resource = dict[str, Any]
 
 _TERMINOLOGY = "http://terminology.hl7.org/CodeSystem"
@@ -20,7 +22,7 @@ def patient(user: str, clinic: str) -> Resource:
     """Return a patient known to the source as `user`."""
     return {
         "resourceType": "Patient",
-        "identifier": [{"system": "https://bench.example/user", "value": user}],
+        "identifier": [{"system": VENDORS["open-mhealth"].system, "value": user}],
         "managingOrganization": {"reference": clinic},
     }
 

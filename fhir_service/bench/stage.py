@@ -134,13 +134,15 @@ def stage(folder: Path, database_url: str = "") -> Iterator[Stage]:
     """Open an empty deployment in `folder` and register its clients."""
     deployment = open_deployment(read_settings(environment_of(folder, database_url)))
     try:
-        administrator = _token(deployment, "administrator", "system/*.cruds", None)
-        clinic = _clinic(deployment, administrator)
+        founder = _token(deployment, "founder", "system/Organization.c", None)
+        clinic = _clinic(deployment, founder)
         yield Stage(
             folder=folder,
             database_url=database_url,
             deployment=deployment,
-            administrator=administrator,
+            administrator=_token(
+                deployment, "administrator", "system/*.cruds", clinic
+            ),
             reader=_token(deployment, "reader", "system/*.rs", clinic),
             gateway=_token(deployment, "gateway", "system/Observation.c", clinic),
             clinic=clinic,

@@ -11,7 +11,7 @@ from typing import Any
 from fhir_service.ingest.cohort import PEOPLE, Person
 from fhir_service.ingest.cohort_days import DAYS
 from mappings.kinds import kinds
-from mappings.vendors.table import SID
+from mappings.vendors.table import VENDORS
 from mappings.vendors.zigbee2mqtt.device import ZIGBEE_ADDRESS, address
 
 Resource = dict[str, Any]
@@ -20,7 +20,7 @@ CLINIC = "demo-clinic"
 """Logical id of the Organization that looks after the cohort."""
 
 RECORD_NUMBER = "https://clinic.example/medical-record-number"
-APP_USER = f"{SID}open-mhealth-user"
+APP_USER = VENDORS["open-mhealth"].system
 """Identifier systems of the cohort's patients."""
 
 WITHOUT_CONSENT = 12

@@ -69,6 +69,8 @@ def receive(exchange: Exchange, source: str) -> Response:
         ),
         readings,
     )
+    for fate, count in receipt.counts.items():
+        services.metrics.ingested(source=source, outcome=fate.word, count=count)
     exchange.counts = receipt.counted()
     exchange.is_audited = bool(readings)
     return Response(

@@ -139,7 +139,7 @@ class Batch:
         measurement = normalised.measurement
         whole = self._decided(normalised, wearer, ())
         decided = by_patient.setdefault(wearer.state.key, [])
-        sources = (whole.candidate.key.hex(),)
+        sources: tuple[str, ...] = (whole.candidate.key.hex(),)
         if whole.is_permitted or wearer.stranger is None:
             decided.append(whole)
         else:
@@ -188,9 +188,7 @@ class Batch:
             self._observing.amend(key, candidate, old, known)
         recognition.remember()
 
-    def _rooted(
-        self, decided: Sequence[_Decided], known: Known
-    ) -> Sequence[_Decided]:
+    def _rooted(self, decided: Sequence[_Decided], known: Known) -> Sequence[_Decided]:
         """Return the same, where what was taken from a withheld one names none."""
         withheld = {
             one.candidate.key.hex()

@@ -22,6 +22,11 @@ class Fate(StrEnum):
     QUARANTINED = "quarantined"
     OUT_OF_SCOPE = "outOfScope"
 
+    @property
+    def word(self) -> str:
+        """Return the fate as metrics write it."""
+        return self.name.lower().replace("_", "-")
+
 
 class Item(NamedTuple):
     """What became of one measurement, or of several that are stored as one.

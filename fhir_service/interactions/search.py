@@ -81,7 +81,7 @@ def search(exchange: Exchange, type_: str) -> Response:
             )
         found = _find(exchange, snapshot, query, after, filters)
     exchange.disclosed = found.seqs
-    return _page(exchange, query, found)
+    return _page(exchange, query, _as_asked(exchange, query, token), found)
 
 
 def _asked(exchange: Exchange, type_: str) -> tuple[SearchQuery, str | None]:
@@ -118,14 +118,12 @@ def _binding(exchange: Exchange, query: SearchQuery) -> str:
     return f"{grant.client_id}\n{grant.user or ''}\n{query.type}\n{asked}"
 
 
-def _as_asked(exchange: Exchange, query: SearchQuery) -> str:
+def _as_asked(exchange: Exchange, query: SearchQuery, token: str | None) -> str:
     """Return the query as the client wrote it, less what was not understood."""
     raw = exchange.request.query
-    if query.ignored or not raw.isascii():
+    if query.ignored or token is not None or not raw.isascii():
         return urlencode(query.applied)
-    if PAGE not in raw:
-        return raw
-    return "&".join(part for part in raw.split("&") if part.partition("=")[0] != PAGE)
+    return raw
 
 
 def _find(
@@ -444,9 +442,8 @@ def _is_updated_within(query: SearchQuery, stored: Stored) -> bool:
     )
 
 
-def _page(exchange: Exchange, query: SearchQuery, found: Found) -> Response:
+def _page(exchange: Exchange, query: SearchQuery, asked: str, found: Found) -> Response:
     base = f"{exchange.services.base_url}/{query.type}"
-    asked = _as_asked(exchange, query)
     links = [("self", f"{base}?{asked}" if asked else base)]
     if found.last is not None:
         token = seal(

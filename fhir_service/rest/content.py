@@ -5,7 +5,8 @@ https://hl7.org/fhir/R4/http.html#mime-type
 
 from urllib.parse import parse_qsl
 
-from fhir_service.rest.message import Request
+from conformance import fhir_json
+from fhir_service.rest.message import Request, Response
 from fhir_service.rest.refusals import (
     MAX_QUERY,
     NotAcceptable,
@@ -69,6 +70,21 @@ def refuse_other_formats(request: Request) -> None:
     plain = (name.replace(" ", "+").partition(";")[0].lower() for name in accepted)
     if not any(name in _WRITTEN or not name for name in plain):
         raise NotAcceptable
+
+
+def as_asked(request: Request, response: Response) -> Response:
+    """Return the response indented where `_pretty=true` asks for it (§3.1.0.1.13)."""
+    if "_pretty" not in request.query or not response.body:
+        return response
+    if dict(parse_qsl(request.query)).get("_pretty") != "true":
+        return response
+    return Response(
+        status=response.status,
+        headers=response.headers,
+        body=fhir_json.pretty(fhir_json.loads(response.body)),
+        tickets=response.tickets,
+        route=response.route,
+    )
 
 
 def refuse_other_bodies(request: Request) -> None:

@@ -43,6 +43,16 @@ CHECKPOINT_PAGES = 8_192
 
 CHECKPOINT_EVERY_S = 1.0
 
+RESTART_PAGES = 65_536
+"""Pages in the write-ahead log (256 MiB) beyond which the writer stops for a moment so
+that the log begins anew: while writes go on, copying alone never shortens it."""
+
+RESTART_PATIENCE_MS = 200
+"""How long that waits for readers of the old log."""
+
+BUSY_MS = 10_000
+"""How long SQLite waits for another process, such as a command, to finish writing."""
+
 GATHER_S = 0.002
 """How long the writer waits for more jobs while several come at a time."""
 
@@ -274,7 +284,7 @@ _PRAGMAS = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
     "PRAGMA wal_autocheckpoint=0",
-    "PRAGMA busy_timeout=10000",
+    f"PRAGMA busy_timeout={BUSY_MS}",
     "PRAGMA cache_size=-65536",
     "PRAGMA mmap_size=1073741824",
     "PRAGMA temp_store=MEMORY",
@@ -321,6 +331,7 @@ class _Writer:
         self._thread = threading.Thread(target=self._loop, name="writer", daemon=True)
         self._stopping = threading.Event()
         self._last_group = 0
+        self._restart_log = False
         self._checkpointer = threading.Thread(
             target=self._checkpoint_loop, name="checkpointer", daemon=True
         )
@@ -358,6 +369,7 @@ class _Writer:
                 if connection is None:
                     connection = self._database.engine.raw_connection()
                 self._commit(connection, jobs)
+                self._begin_log_anew(connection)
             except Exception as error:  # noqa: BLE001 - every waiting client must learn of it
                 _discard(connection)
                 connection = None
@@ -369,6 +381,14 @@ class _Writer:
                     FHIRError(IssueType.NO_STORE, "The store cannot be written now."),
                 )
         _discard(connection)
+
+    def _begin_log_anew(self, connection: Any) -> None:
+        if self._restart_log:
+            self._restart_log = False
+            cursor = connection.cursor()
+            cursor.execute(f"PRAGMA busy_timeout={RESTART_PATIENCE_MS}")
+            cursor.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
+            cursor.execute(f"PRAGMA busy_timeout={BUSY_MS}")
 
     def _take(self) -> list[_Job]:
         job = self._queue.get()
@@ -434,6 +454,7 @@ class _Writer:
         cursor: Any = connection.cursor()
         path = f"{self._database.url.database}-wal"
         while not self._stopping.wait(CHECKPOINT_EVERY_S):
+            self._restart_log = _size(path) > RESTART_PAGES * 4096
             if _size(path) > CHECKPOINT_PAGES * 4096:
                 try:
                     cursor.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()

@@ -88,9 +88,7 @@ _WAITING = (
 _PENDING = Statement(_WAITING)
 _PENDING_OF = Statement(_WAITING.where(quarantine.c.source == bindparam("of")))
 _CHUNK = 200
-_HELD = (
-    "SELECT digest FROM quarantine WHERE resolved IS NULL AND digest IN ({digests})"
-)
+_HELD = "SELECT digest FROM quarantine WHERE resolved IS NULL AND digest IN ({digests})"
 _INSERT = Statement(insert(quarantine).values(**columns_of(COLUMNS)))
 _RETRIED = Statement(
     update(quarantine)
@@ -156,8 +154,7 @@ def add_many(transaction: Transaction, parts: Sequence[Mapping[str, object]]) ->
         COLUMNS,
         [
             tuple(
-                {**values, "quarantine_id": id_, "retries": 0}[name]
-                for name in COLUMNS
+                {**values, "quarantine_id": id_, "retries": 0}[name] for name in COLUMNS
             )
             for id_, values in enumerate(parts, first)
         ],

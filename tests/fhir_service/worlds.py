@@ -27,6 +27,7 @@ from fhir_service.deployment import Deployment, open_deployment
 from fhir_service.metrics import Metrics
 from fhir_service.settings import read_settings
 from fhir_service.storage import accounts, audit_log
+from mappings.vendors.table import VENDORS
 
 START = datetime(2026, 11, 20, 12, tzinfo=UTC)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -37,6 +38,9 @@ ACTION = "http://terminology.hl7.org/CodeSystem/consentaction"
 RESOURCE_TYPES = "http://hl7.org/fhir/resource-types"
 LOINC = "http://loinc.org"
 HEART_RATE, RESTING, STEPS, SPO2 = "8867-4", "40443-4", "55423-8", "59408-5"
+
+APP_USER = VENDORS["open-mhealth"].system
+"""Identifier system under which a Patient has the name that a payload gives."""
 
 Json = dict[str, Any]
 Headers = Mapping[str, str]
@@ -228,7 +232,7 @@ class World:
 def patient(organization: str | None = None, value: str | None = None) -> Json:
     resource: Json = {"resourceType": "Patient", "active": True}
     if value is not None:
-        resource["identifier"] = [{"system": "urn:oid:1.2.3", "value": value}]
+        resource["identifier"] = [{"system": APP_USER, "value": value}]
     if organization is not None:
         resource["managingOrganization"] = {"reference": organization}
     return resource

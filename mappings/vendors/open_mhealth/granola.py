@@ -9,7 +9,7 @@ from types import MappingProxyType
 from mappings.measurement import Component, Measurement, OutOfScope, Reading, Reason
 from mappings.payload import Unreadable, number, seconds
 from mappings.units import ucum
-from mappings.vendors.open_mhealth.header import Header
+from mappings.vendors.open_mhealth.header import Header, numbered
 from mappings.vendors.open_mhealth.quantity import unit_value
 from mappings.vendors.open_mhealth.time_frame import time_frame
 
@@ -86,7 +86,7 @@ def _correlation(
             place = f"{position}.{member}[{index}]"
             part = header.part(count)
             count += 1
-            one = {"header": kept.get("header"), "body": sample}
+            one = {"header": numbered(kept.get("header"), part), "body": sample}
             if isinstance(sample, dict) and "correlation_type" not in sample:
                 yield from readings(sample, part, place, one)
             else:

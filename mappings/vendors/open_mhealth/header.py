@@ -48,6 +48,18 @@ class Header(NamedTuple):
         )
 
 
+def numbered(header: object, part: Header) -> object:
+    """Return the header as it is kept with one body of a series, for a retry."""
+    if part.source_id is None or not isinstance(header, dict):
+        return header
+    provenance = header.get("acquisition_provenance")
+    kept = provenance if isinstance(provenance, dict) else _EMPTY
+    return {
+        **header,
+        "acquisition_provenance": {**kept, "source_data_point_id": part.source_id},
+    }
+
+
 def header_of(header: object) -> Header:
     """Return what a header says; nothing where it is absent or not an object."""
     if not isinstance(header, dict):

@@ -13,7 +13,7 @@ from mappings.payload import (
 )
 from mappings.vendors.open_mhealth import granola
 from mappings.vendors.open_mhealth.episodes import EPISODES, episode_of
-from mappings.vendors.open_mhealth.header import Header, header_of
+from mappings.vendors.open_mhealth.header import Header, header_of, numbered
 from mappings.vendors.open_mhealth.measures import (
     AT_REST,
     BY_MEMBER,
@@ -69,8 +69,9 @@ def _series(
 ) -> Iterator[Reading]:
     """Yield the readings of many bodies under one header (IEEE 1752.1)."""
     for index, body in enumerate(bodies):
-        kept = {"header": point.get("header"), "body": body}
-        yield from _body(body, header.part(index), f"{position}.body[{index}]", kept)
+        part = header.part(index)
+        kept = {"header": numbered(point.get("header"), part), "body": body}
+        yield from _body(body, part, f"{position}.body[{index}]", kept)
 
 
 def _body(body: object, header: Header, position: str, kept: Json) -> Iterable[Reading]:

@@ -12,6 +12,7 @@ from fhir_service.demo.seed import Size
 from fhir_service.deployment import opened
 from fhir_service.ingest import retry
 from fhir_service.ingest.cohort import PEOPLE
+from fhir_service.ingest.cohort_resources import APP_USER
 from fhir_service.ingest.delivery import Delivery
 from fhir_service.ingest.intake import Origin, take
 from fhir_service.ingest.receipt import Fate
@@ -75,7 +76,7 @@ def rename(deployment, patient_id, user):
     def work(transaction):
         old = services.repository.read(transaction, "Patient", patient_id)
         patient = fhir_json.loads(services.repository.body(transaction, old))
-        patient["identifier"].append({"system": "https://app.example", "value": user})
+        patient["identifier"].append({"system": APP_USER, "value": user})
         services.repository.update(transaction, old, patient, id_=patient_id)
 
     services.database.write(work)

@@ -386,7 +386,10 @@ def test_a_refusal_of_a_series_can_be_tried_again_alone():
     refusal = readings(series)[1]
 
     assert refusal.payload == {
-        "header": series["header"],
+        "header": {
+            **series["header"],
+            "acquisition_provenance": {"source_data_point_id": "series#1"},
+        },
         "body": heart_rate("x"),
     }
 
@@ -547,3 +550,16 @@ def test_a_sleep_episode_keeps_all_that_it_tells():
         Component("awakenings", 1, "{#}"),
         Component("main-sleep", "true"),
     )
+
+
+def test_two_refused_bodies_of_one_point_keep_their_own_identifiers():
+    point = {
+        "header": {"id": "X", "schema_id": {"name": "heart-rate"}},
+        "body": [{"heart_rate": {"value": 60}}, {"heart_rate": {"value": 61}}],
+    }
+
+    refused = list(parse(point, received_at=NOW))
+    again = [list(parse(one.payload, received_at=NOW))[0] for one in refused]
+
+    kept = [one.payload["header"]["acquisition_provenance"] for one in again]
+    assert [one["source_data_point_id"] for one in kept] == ["X#0", "X#1"]

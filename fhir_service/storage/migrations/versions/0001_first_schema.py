@@ -605,6 +605,21 @@ def upgrade() -> None:
         ),
     )
     op.create_table(
+        "source_content",
+        sa.Column(
+            "patient_key",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            nullable=False,
+        ),
+        sa.Column("key", sa.LargeBinary(), nullable=False),
+        sa.Column("content", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint(
+            "patient_key", "key", "content", name=op.f("pk_source_content")
+        ),
+        comment="contents under a source key that a correction has replaced",
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "source_key",
         sa.Column(
             "patient_key",
@@ -659,6 +674,7 @@ def downgrade() -> None:
 
     op.drop_table("token_index")
     op.drop_table("source_key")
+    op.drop_table("source_content")
     op.drop_table("signature")
     op.drop_table("series")
     op.drop_table("row_coding")

@@ -1,0 +1,86 @@
+"""A Device is stored where it may be collected, and named where it is stored."""
+
+from worlds import actions, actor, classes, purposes
+
+from fhir_service.auth import local
+from fhir_service.ingest.files import import_file
+from fhir_service.ingest.receipt import Fate
+
+WATCH = (
+    "&lt;&lt;HKDevice: 0x1&gt;, name:Watch, manufacturer:Maker, model:Model, "
+    "hardware:Hardware1,1, software:1.0&gt;"
+)
+
+
+def export(folder, *rates):
+    """Return an export of Apple Health with these heart rates, a minute apart."""
+    records = "".join(
+        f'<Record type="HKQuantityTypeIdentifierHeartRate" sourceName="W" '
+        f'unit="count/min" device="{WATCH}" creationDate="{at}" startDate="{at}" '
+        f'endDate="{at}" value="{rate}"/>'
+        for number, rate in enumerate(rates)
+        for at in (f"2026-09-01 10:{number:02}:00 +0200",)
+    )
+    path = folder / "export.xml"
+    path.write_text(
+        f'<?xml version="1.0"?><HealthData locale="en_US">{records}</HealthData>'
+    )
+    return path
+
+
+def imported(clinic, path):
+    return import_file(
+        clinic.world.deployment.services,
+        "apple-health",
+        path,
+        patient_id=clinic.patient,
+        grant=local.operator(clinic.organization),
+    )
+
+
+def without_devices(clinic):
+    """Deny collecting Devices, within what is permitted."""
+    return clinic.consented(
+        actor=actor(clinic.organization),
+        purpose=purposes("TREAT"),
+        provision=[
+            {
+                "type": "deny",
+                "action": actions("collect"),
+                "class": classes("Device"),
+            }
+        ],
+    )
+
+
+def test_a_device_that_may_not_be_collected_is_neither_stored_nor_named(
+    either, tmp_path
+):
+    without_devices(either)
+
+    receipt = imported(either, export(tmp_path, 60, 61))
+
+    assert receipt.counts == {Fate.STORED: 2}
+    found = either.found(f"Observation?patient={either.patient}")
+    assert [one for one in found if "device" in one] == []
+    assert either.found(f"Device?patient={either.patient}") == []
+
+
+def test_a_measurement_stays_the_same_when_its_device_may_be_collected(
+    clinic, tmp_path
+):
+    denial = without_devices(clinic)
+    imported(clinic, export(tmp_path, 60))
+    clinic.world.update({**denial, "status": "inactive"}, clinic.admin)
+    clinic.consented()
+
+    receipt = imported(clinic, export(tmp_path, 60, 61))
+
+    assert receipt.counts == {Fate.DUPLICATE: 1, Fate.STORED: 1}
+    [device] = clinic.found(f"Device?patient={clinic.patient}")
+    named = [
+        one["device"]["reference"]
+        for one in clinic.found(f"Observation?patient={clinic.patient}")
+        if "device" in one
+    ]
+    assert named == [f"Device/{device['id']}"]

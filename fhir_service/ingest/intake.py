@@ -67,7 +67,9 @@ def take(
         except Exception as error:  # the client must hear that a part is stored
             if not receipt.received:
                 raise
-            _log.error("delivery-interrupted", **describe(error))
+            if not isinstance(error, FHIRError):
+                _log.error("failed", **describe(error))
+                services.metrics.failed("handler")
             raise _interrupted(error, receipt) from error
         receipt.merge(done)
     return receipt

@@ -80,11 +80,14 @@ class Parts:
         return True
 
     def _digest(self, refusal: Refusal) -> bytes:
-        delivery = self._delivery
+        """Return what is equal for the same part, wherever in a payload it comes."""
+        delivery, payload = self._delivery, refusal.payload
+        if isinstance(payload, Measurement):
+            payload = payload._replace(position="")
         text = (
             refusal.position.encode()
-            if refusal.payload is None
-            else fhir_json.dumps(portable(refusal.payload))
+            if payload is None
+            else fhir_json.dumps(portable(payload))
         )
         members = (
             delivery.source.encode(),
@@ -99,7 +102,7 @@ class Parts:
     def keep(self, transaction: Transaction, repository: Repository) -> None:
         """Put into quarantine what does not wait there already."""
         held = quarantines.held(transaction, list(self._parts))
-        quarantines.add_many(
+        quarantines.add(
             transaction,
             [
                 self._values(transaction, repository, digest, part)

@@ -1,6 +1,6 @@
 """Which Device resource stands for a physical unit of a patient."""
 
-from sqlalchemy import bindparam, insert, select
+from sqlalchemy import bindparam, delete, insert, select
 
 from fhir_service.storage.engine import Snapshot, Transaction
 from fhir_service.storage.statement import Statement, columns_of
@@ -15,6 +15,13 @@ _FIND = Statement(
 _INSERT = Statement(
     insert(device_unit).values(**columns_of(["patient_key", "unit", "row"]))
 )
+_REMOVE = Statement(
+    delete(device_unit).where(
+        device_unit.c.patient_key == bindparam("of"),
+        device_unit.c.unit == bindparam("at"),
+        device_unit.c.row == bindparam("key"),
+    )
+)
 
 
 def row_of_unit(snapshot: Snapshot, patient_key: int, unit: bytes) -> int | None:
@@ -27,3 +34,10 @@ def add_unit(transaction: Transaction, patient_key: int, unit: bytes, row: int) 
     """Record which Device stands for the unit, unless one does already."""
     if row_of_unit(transaction, patient_key, unit) is None:
         transaction.run(_INSERT, patient_key=patient_key, unit=unit, row=row)
+
+
+def remove_unit(
+    transaction: Transaction, patient_key: int, unit: bytes, row: int
+) -> None:
+    """Record that the Device at `row` does not stand for the unit any more."""
+    transaction.run(_REMOVE, of=patient_key, at=unit, key=row)

@@ -143,7 +143,7 @@ def held(snapshot: Snapshot, digests: Sequence[bytes]) -> set[bytes]:
     return found
 
 
-def add_many(transaction: Transaction, parts: Sequence[Mapping[str, object]]) -> None:
+def add(transaction: Transaction, parts: Sequence[Mapping[str, object]]) -> None:
     """Keep parts; each has `COLUMNS` but `quarantine_id` and `retries`."""
     if not parts:
         return

@@ -337,6 +337,10 @@ class Repository:
 
     def _unindex(self, transaction: Transaction, old: Stored) -> None:
         resource = fhir_json.loads(self.body(transaction, old))
+        if resource["resourceType"] == "Device":
+            units.unregister(
+                transaction, self.blind, old.patient_key, old.row, resource
+            )
         described = describe(
             resource, labels=labels.label(resource), deployment=self.deployment
         )

@@ -31,6 +31,18 @@ def register(
         devices.add_unit(transaction, patient_key, unit_hash(blind, "", clue), row)
 
 
+def unregister(
+    transaction: Transaction,
+    blind: BlindIndex,
+    patient_key: int,
+    row: int,
+    device: Mapping[str, Any],
+) -> None:
+    """Record that `device`, at `row`, stands for what its identifiers name no more."""
+    for clue in _clues(device):
+        devices.remove_unit(transaction, patient_key, unit_hash(blind, "", clue), row)
+
+
 def _clues(device: Mapping[str, Any]) -> Iterator[DeviceClue]:
     for identifier in device.get("identifier", ()):
         system, value = identifier.get("system"), identifier.get("value")

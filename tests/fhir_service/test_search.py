@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from worlds import LOINC, RESTING, link, observation
+from worlds import APP_USER, LOINC, RESTING, link, observation
 
 from fhir_service.rest.paging import Position, seal
 
@@ -422,7 +422,7 @@ def test_an_id_is_searched_together_with_the_other_filters(few):
 
 
 def test_a_patient_is_found_by_identifier(few):
-    for query in ("identifier=user-1", "identifier=urn:oid:1.2.3|user-1"):
+    for query in ("identifier=user-1", f"identifier={APP_USER}|user-1"):
         assert [one["id"] for one in few.found(f"Patient?{query}")] == [few.patient]
     for query in ("identifier=user", "identifier=urn:x|user-1", "identifier=|user-1"):
         assert few.found(f"Patient?{query}") == []

@@ -5,6 +5,9 @@ from worlds import actions, actor, classes, purposes
 from fhir_service.auth import local
 from fhir_service.ingest.files import import_file
 from fhir_service.ingest.receipt import Fate
+from fhir_service.storage import devices, patients, types
+from fhir_service.storage.units import unit_hash
+from mappings.measurement import DeviceClue
 
 WATCH = (
     "&lt;&lt;HKDevice: 0x1&gt;, name:Watch, manufacturer:Maker, model:Model, "
@@ -84,3 +87,34 @@ def test_a_measurement_stays_the_same_when_its_device_may_be_collected(
         if "device" in one
     ]
     assert named == [f"Device/{device['id']}"]
+
+
+def test_a_device_whose_identifier_was_wrong_no_longer_stands_for_that_unit(clinic):
+    clinic.consented()
+    device = clinic.world.create(
+        {
+            "resourceType": "Device",
+            "identifier": [{"system": "urn:ietf:rfc:3986", "value": "urn:uuid:1"}],
+            "patient": {"reference": f"Patient/{clinic.patient}"},
+        },
+        clinic.admin,
+    )
+
+    device["identifier"][0]["value"] = "urn:uuid:2"
+    clinic.world.update(device, clinic.admin)
+
+    deployment = clinic.world.deployment
+    blind = deployment.services.repository.blind
+    number = types.number_of("Patient")
+    with deployment.database.read() as snapshot:
+        key = patients.by_id(snapshot, number, clinic.patient).key
+        found = [
+            devices.row_of_unit(
+                snapshot,
+                key,
+                unit_hash(blind, "", DeviceClue(value, "urn:ietf:rfc:3986")),
+            )
+            for value in ("urn:uuid:1", "urn:uuid:2")
+        ]
+    assert found[0] is None
+    assert found[1] is not None

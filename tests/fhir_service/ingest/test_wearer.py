@@ -183,7 +183,6 @@ def test_another_organisation_stores_what_the_patient_permits_it(clinic, strange
         actor=actor("Organization/b"),
         purpose=purposes("TREAT"),
         action=actions("collect"),
-        organization=None,
         provision=[{"type": "deny", "code": codes("59408-5")}],
     )
 

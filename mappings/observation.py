@@ -4,6 +4,7 @@ https://hl7.org/fhir/R4/observation.html
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from hashlib import blake2b
 from json.encoder import encode_basestring
 
@@ -23,8 +24,10 @@ DERIVED_COMPONENTS = {"sleep-session": ("sleep-duration",)}
 what others search for."""
 
 
-_EMPTY_DIGEST = blake2b(digest_size=8)
-"""Copied for each digest, which is quicker than a new one."""
+@lru_cache(maxsize=16)
+def _empty_digest(key: bytes) -> blake2b:
+    """Return a digest to copy, which is quicker than a new one."""
+    return blake2b(digest_size=8, key=key)
 
 
 def _quoted(value: str | None) -> str:
@@ -179,8 +182,15 @@ def _part_content(component: Component) -> str:
     return f"\x1e{kind}\x1f{value}\x1f{unit}\x1f{offset_ms}\x1f{absent}"
 
 
-def content_digest(measurement: Measurement) -> bytes:
-    """Return 8 bytes that differ when a source corrects a measurement."""
+def content_digest(measurement: Measurement, key: bytes) -> bytes:
+    """Return 8 bytes that differ when a source corrects a measurement.
+
+    Args:
+        measurement: As its source gave it.
+        key: A secret of the service, at most 64 bytes: a value has so few guesses that
+            an open hash of it would tell it.
+
+    """
     (
         _kind,
         value,
@@ -207,6 +217,6 @@ def content_digest(measurement: Measurement) -> bytes:
     )
     if components:
         content += "".join([_part_content(part) for part in components])
-    digest = _EMPTY_DIGEST.copy()
+    digest = _empty_digest(key).copy()
     digest.update(content.encode())
     return digest.digest()

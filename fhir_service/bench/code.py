@@ -154,7 +154,7 @@ def _rendered(  # noqa: PLR0913, PLR0917 - what is the same for all of them
     normalised = normalise(reading, now_us=now_us)
     if not isinstance(normalised, Normalised):
         raise BenchError("A reading of the bench was refused.")
-    content_digest(reading)
+    content_digest(reading, b"bench")
     return render(
         normalised,
         id=id_,

@@ -140,9 +140,7 @@ def stage(folder: Path, database_url: str = "") -> Iterator[Stage]:
             folder=folder,
             database_url=database_url,
             deployment=deployment,
-            administrator=_token(
-                deployment, "administrator", "system/*.cruds", clinic
-            ),
+            administrator=_token(deployment, "administrator", "system/*.cruds", clinic),
             reader=_token(deployment, "reader", "system/*.rs", clinic),
             gateway=_token(deployment, "gateway", "system/Observation.c", clinic),
             clinic=clinic,

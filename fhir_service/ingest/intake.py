@@ -100,7 +100,7 @@ def _transacted(
     """Return what became of some readings, and which refused parts are kept."""
 
     def work(transaction: Transaction) -> tuple[Receipt, frozenset[bytes]]:
-        refused = Parts(delivery, seen)
+        refused = Parts(delivery, services.repository.content_secret, seen)
         batch = Batch(
             transaction, services.repository, services.gate, delivery, refused
         )

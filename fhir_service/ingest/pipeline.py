@@ -59,6 +59,7 @@ class Batch:
     ) -> None:
         self._transaction = transaction
         self._delivery = delivery
+        self._secret = repository.content_secret
         self._refused = refused
         self._resolver = Resolver(transaction, repository, delivery)
         self._shapes = Shapes(transaction, repository, gate, delivery)
@@ -161,7 +162,7 @@ class Batch:
             wearer,
             device,
             content_key(measurement, unit),
-            content_digest(measurement),
+            content_digest(measurement, self._secret),
             sources,
         )
         constants = self._shapes.of(candidate)

@@ -49,13 +49,18 @@ class Parts:
 
     Args:
         delivery: What the parts came with.
+        secret: Keys the digests: what was refused may hold a guessable value.
         seen: Digests of what its earlier transactions have kept.
 
     """
 
     def __init__(
-        self, delivery: Delivery, seen: frozenset[bytes] = frozenset()
+        self,
+        delivery: Delivery,
+        secret: bytes,
+        seen: frozenset[bytes] = frozenset(),
     ) -> None:
+        self._secret = secret
         self._delivery = delivery
         self._seen = seen
         self._parts: dict[bytes, _Part] = {}
@@ -97,7 +102,9 @@ class Parts:
             (refusal.kind or "").encode(),
             text,
         )
-        return hashlib.blake2b(b"\x1f".join(members), digest_size=16).digest()
+        return hashlib.blake2b(
+            b"\x1f".join(members), digest_size=16, key=self._secret
+        ).digest()
 
     def keep(self, transaction: Transaction, repository: Repository) -> None:
         """Put into quarantine what does not wait there already."""

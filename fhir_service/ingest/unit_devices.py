@@ -32,7 +32,7 @@ class UnitDevices:
         self._gate = gate
         self._delivery = delivery
         self._resolver = resolver
-        self._source = delivery.source.encode()
+        self._source = repository.blind.source("no device", delivery.source)
         self._named: dict[tuple[int, DeviceClue], str | None] = {}
         self._unstored: dict[str, tuple[PatientState, int, DeviceClue]] = {}
 

@@ -113,6 +113,7 @@ class Repository:
         self.deployment = deployment
         self.clock = clock
         self.random = random
+        self.content_secret = blind.source("content")
         self.concepts = Concepts()
         self.signatures = signatures.Signatures()
 

@@ -28,9 +28,9 @@ def of_resource(
 
 def identifier_token(blind: BlindIndex, system: str | None, value: str) -> bytes:
     """Return the keyed hash of an identifier; of its value alone without a system."""
-    text = value if system is None else f"{system}|{value}"
-    kind = "value" if system is None else "system"
-    return blind.identifier(f"{kind}:{text}")
+    if system is None:
+        return blind.identifier("value", value)
+    return blind.identifier("system", system, value)
 
 
 def effective_range(observation: Mapping[str, Any], zone: tzinfo) -> tuple[int, int]:

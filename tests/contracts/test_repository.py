@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
-from worlds import observation, patient, reopened_world
+from worlds import APP_USER, observation, patient, reopened_world
 
 from conformance import fhir_json
 from fhir_service.storage import counters, patients, resources, rows, types
@@ -181,7 +181,7 @@ def test_an_identifier_is_found_by_its_hash_alone(any_world, database, repositor
             snapshot,
             number,
             "identifier",
-            blind.identifier("system:urn:oid:1.2.3|canary-identifier"),
+            blind.identifier("system", APP_USER, "canary-identifier"),
         )
 
     assert found == [(made.stored.patient_key, made.stored.row)]

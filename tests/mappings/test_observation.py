@@ -11,6 +11,7 @@ from mappings.measurement import Component, DeviceClue, Measurement
 from mappings.normalise import ABSENT_REASONS, Normalised, normalise
 from mappings.observation import content_digest, content_key, derived, render
 
+SECRET = b"of the service"
 START_US = 1_767_603_600_000_000  # 2026-01-05T09:00:00Z
 END_US = START_US + 8 * 3_600_000_000
 NOW_US = START_US + 24 * 3_600_000_000
@@ -477,9 +478,9 @@ def test_a_corrected_value_has_the_same_key_and_another_digest():
     first, second = measurement(value=72), measurement(value=73)
 
     assert content_key(first, DEVICE_KEY) == content_key(second, DEVICE_KEY)
-    assert content_digest(first) != content_digest(second)
+    assert content_digest(first, SECRET) != content_digest(second, SECRET)
     assert len(content_key(first, DEVICE_KEY)) == 16
-    assert len(content_digest(first)) == 8
+    assert len(content_digest(first, SECRET)) == 8
 
 
 def test_a_repeat_has_the_same_key_and_digest():
@@ -487,7 +488,7 @@ def test_a_repeat_has_the_same_key_and_digest():
     repeat = night._replace(position="$[9]", records=3, device=DeviceClue(model="x"))
 
     assert content_key(night, DEVICE_KEY) == content_key(repeat, DEVICE_KEY)
-    assert content_digest(night) == content_digest(repeat)
+    assert content_digest(night, SECRET) == content_digest(repeat, SECRET)
 
 
 @pytest.mark.parametrize(
@@ -514,7 +515,7 @@ def test_with_an_identifier_of_the_source_the_time_may_be_corrected():
     moved = first._replace(start="2026-01-05T10:00:01+01:00", start_us=START_US + 10**6)
 
     assert content_key(first, DEVICE_KEY) == content_key(moved, DEVICE_KEY)
-    assert content_digest(first) != content_digest(moved)
+    assert content_digest(first, SECRET) != content_digest(moved, SECRET)
 
 
 @pytest.mark.parametrize(
@@ -534,4 +535,4 @@ def test_with_an_identifier_of_the_source_the_time_may_be_corrected():
 def test_whatever_a_source_corrects_changes_the_digest(changes):
     other = measurement()._replace(**changes)
 
-    assert content_digest(measurement()) != content_digest(other)
+    assert content_digest(measurement(), SECRET) != content_digest(other, SECRET)

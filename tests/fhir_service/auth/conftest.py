@@ -68,6 +68,7 @@ _TABLES = (
     accounts.account,
     accounts.login_session,
     accounts.rate_bucket,
+    accounts.patient,
 )
 
 

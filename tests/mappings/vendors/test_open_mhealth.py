@@ -559,7 +559,7 @@ def test_two_refused_bodies_of_one_point_keep_their_own_identifiers():
     }
 
     refused = list(parse(point, received_at=NOW))
-    again = [list(parse(one.payload, received_at=NOW))[0] for one in refused]
+    again = [next(iter(parse(one.payload, received_at=NOW))) for one in refused]
 
     kept = [one.payload["header"]["acquisition_provenance"] for one in again]
     assert [one["source_data_point_id"] for one in kept] == ["X#0", "X#1"]

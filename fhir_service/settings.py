@@ -307,8 +307,9 @@ SETTINGS: tuple[Setting, ...] = (
         name="time_zone",
         parse=_zone,
         default="UTC",
-        means="IANA zone in which pages and reports show times. A reading without "
-        "an offset is never given this one.",
+        means="IANA zone of dates without a time: it decides when Consents begin and "
+        "end and what searches by date cover. A reading without an offset is never "
+        "given this one.",
     ),
     Setting(
         name="default_policy",

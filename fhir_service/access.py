@@ -182,7 +182,10 @@ class Gate:
             return known[1]
         try:
             timed = self._prepare(
-                snapshot, self._request(grant, actors, actions), state
+                snapshot,
+                self._request(grant, actors, actions),
+                state,
+                custodian=_is_custodian(grant, state),
             )
             decided = self._decide(snapshot, timed.prepared, state, type_)
         except Exception as error:  # noqa: BLE001 - whatever fails in the engine denies
@@ -203,7 +206,9 @@ class Gate:
         request = self._request(
             grant, self._actors(snapshot, grant), reading(grant, state)
         )
-        prepared = self._prepare(snapshot, request, state).prepared
+        prepared = self._prepare(
+            snapshot, request, state, custodian=_is_custodian(grant, state)
+        ).prepared
         body = fhir_json.loads(self._repository.body(snapshot, stored))
         described = describe(
             body, labels=label(body), deployment=self._repository.deployment
@@ -291,7 +296,9 @@ class Gate:
     ) -> Formula:
         """Return when a row with these facets may be collected."""
         request = self._request(grant, self._actors(snapshot, grant), ("collect",))
-        prepared = self._prepare(snapshot, request, state).prepared
+        prepared = self._prepare(
+            snapshot, request, state, custodian=_is_custodian(grant, state)
+        ).prepared
         return strengthen(prepared.formula(facets), _ASKABLE)
 
     @staticmethod
@@ -353,9 +360,19 @@ class Gate:
         )
 
     def _prepare(
-        self, snapshot: Snapshot, request: AccessRequest, state: PatientState
+        self,
+        snapshot: Snapshot,
+        request: AccessRequest,
+        state: PatientState,
+        *,
+        custodian: bool,
     ) -> _Timed:
-        at = (state.key, state.consent_epoch, state.organization, request.context)
+        """Return the request as this patient's consents see it.
+
+        The custodian overlay is for the managing organization itself: what belongs to
+        it as a part is not the custodian.
+        """
+        at = (state.key, state.consent_epoch, custodian, request.context)
         known = self._prepared.get(at)
         if known is not None and known.holds(request.at_us):
             return known
@@ -365,7 +382,7 @@ class Gate:
             request,
             Subject(
                 patient=f"Patient/{state.id}",
-                managing_organization=state.organization,
+                managing_organization=state.organization if custodian else None,
             ),
             Policy(default=self._policy, enforced=ENFORCED),
         )
@@ -461,13 +478,17 @@ def admits(filters: tuple[Filters, ...], categories: Collection[Coding]) -> bool
     )
 
 
+def _is_custodian(grant: Grant, state: PatientState) -> bool:
+    return state.organization is not None and grant.organization == state.organization
+
+
 def reading(grant: Grant, state: PatientState) -> tuple[str, ...]:
     """Return the actions that a read implies.
 
     Within the organisation that manages the patient it is access; to anybody else
     the data is disclosed as well.
     """
-    if state.organization is not None and grant.organization == state.organization:
+    if _is_custodian(grant, state):
         return ("access",)
     return ("access", "disclose")
 

@@ -114,7 +114,7 @@ def open_deployment(
 
     """
     make_data_dir(settings)
-    with _alone(settings.data_dir):
+    with alone(settings.data_dir):
         keys = Keys.load_or_create(settings.keys_dir)
         database = Database(settings.database_url)
         _check_schema(database)
@@ -131,7 +131,7 @@ def open_deployment(
 
 
 @contextmanager
-def _alone(data_dir: Path) -> Iterator[None]:
+def alone(data_dir: Path) -> Iterator[None]:
     """Let one process at a time make keys and schema in a data folder."""
     with (data_dir / ".opening").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

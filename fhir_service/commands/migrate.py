@@ -2,6 +2,7 @@
 
 import click
 
+from fhir_service.deployment import alone
 from fhir_service.settings import Settings, make_data_dir
 from fhir_service.storage import migrations
 from fhir_service.storage.engine import Database
@@ -12,8 +13,9 @@ def run(settings: Settings) -> None:
     make_data_dir(settings)
     database = Database(settings.database_url)
     try:
-        before = migrations.applied(database.engine)
-        migrations.upgrade(database.engine)
+        with alone(settings.data_dir):
+            before = migrations.applied(database.engine)
+            migrations.upgrade(database.engine)
     finally:
         database.close()
     click.echo(f"The schema was {before or 'absent'} and is {migrations.newest()}.")

@@ -42,7 +42,11 @@ def seal(
     expires = now_us // 1_000_000 + lifetime_s
     plain = json.dumps([position.key, position.row, expires]).encode()
     sealed = _cipher(key).encrypt(nonce, plain, bound_to.encode())
-    return base64.urlsafe_b64encode(nonce + sealed).rstrip(b"=").decode()
+    return _text(nonce + sealed)
+
+
+def _text(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
 def unseal(key: bytes, token: str, *, bound_to: str, now_us: int) -> Position:
@@ -55,6 +59,8 @@ def unseal(key: bytes, token: str, *, bound_to: str, now_us: int) -> Position:
     """
     try:
         raw = base64.urlsafe_b64decode(token.encode("ascii") + b"=" * (-len(token) % 4))
+        if _text(raw) != token:
+            raise ValueError("not as it was written")  # noqa: TRY301 - one refusal for all
         plain = _cipher(key).decrypt(raw[:_NONCE], raw[_NONCE:], bound_to.encode())
     except (ValueError, InvalidTag):
         raise FHIRError(

@@ -59,7 +59,8 @@ test: check
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
 
 UV_COMPILE := uv pip compile --quiet --python-version 3.11 --generate-hashes \
-  --no-emit-index-url --no-emit-find-links --no-header --no-annotate --upgrade -
+  --no-emit-index-url --no-emit-find-links --no-header --no-annotate \
+  --no-strip-extras --upgrade -
 NEEDS := $(PYTHON) -c 'import configparser, sys; c = configparser.ConfigParser(); \
   c.read("setup.cfg"); e = c["options.extras_require"]; \
   print(c["options"]["install_requires"], *[e[k] for k in sys.argv[1:]])'

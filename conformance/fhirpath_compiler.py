@@ -229,7 +229,7 @@ class Compiler:
                 run(item, scope), [argument(item, scope) for argument in arguments]
             )
         else:
-            items = lambda item, scope: call(run(item, scope), [])  # noqa: E731
+            items = lambda item, scope: call(run(item, scope), [])  # noqa: E731 - the other
         of_scope = source.of_scope and all(code.of_scope for code in codes)
         return Code(
             items=items,

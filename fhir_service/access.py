@@ -185,7 +185,7 @@ class Gate:
                 snapshot,
                 self._request(grant, actors, actions),
                 state,
-                custodian=_is_custodian(grant, state),
+                custodian=is_custodian(grant, state),
             )
             decided = self._decide(snapshot, timed.prepared, state, type_)
         except Exception as error:  # noqa: BLE001 - whatever fails in the engine denies
@@ -207,7 +207,7 @@ class Gate:
             grant, self._actors(snapshot, grant), reading(grant, state)
         )
         prepared = self._prepare(
-            snapshot, request, state, custodian=_is_custodian(grant, state)
+            snapshot, request, state, custodian=is_custodian(grant, state)
         ).prepared
         body = fhir_json.loads(self._repository.body(snapshot, stored))
         described = describe(
@@ -297,7 +297,7 @@ class Gate:
         """Return when a row with these facets may be collected."""
         request = self._request(grant, self._actors(snapshot, grant), ("collect",))
         prepared = self._prepare(
-            snapshot, request, state, custodian=_is_custodian(grant, state)
+            snapshot, request, state, custodian=is_custodian(grant, state)
         ).prepared
         return strengthen(prepared.formula(facets), _ASKABLE)
 
@@ -478,7 +478,8 @@ def admits(filters: tuple[Filters, ...], categories: Collection[Coding]) -> bool
     )
 
 
-def _is_custodian(grant: Grant, state: PatientState) -> bool:
+def is_custodian(grant: Grant, state: PatientState) -> bool:
+    """Whether the client belongs to the organisation that manages the patient."""
     return state.organization is not None and grant.organization == state.organization
 
 
@@ -488,7 +489,7 @@ def reading(grant: Grant, state: PatientState) -> tuple[str, ...]:
     Within the organisation that manages the patient it is access; to anybody else
     the data is disclosed as well.
     """
-    if _is_custodian(grant, state):
+    if is_custodian(grant, state):
         return ("access",)
     return ("access", "disclose")
 

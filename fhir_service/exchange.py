@@ -5,13 +5,11 @@ response is returned, and the response carries the ticket that says when it is
 durable.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 import structlog
 
-from conformance import fhir_json
 from conformance.issues import FHIRError, IssueType
 from consent.audit import entry
 from consent.audit.entry import AuditRecord, Basis, Interaction, Outcome
@@ -157,9 +155,6 @@ class Exchange:
 
 Handler = Callable[[Exchange], Response]
 
-_FAULT = "The service has met a fault of its own."
-_log = structlog.get_logger()
-
 
 def answer(exchange: Exchange, handler: Handler, template: str = "") -> Response:
     """Return what `handler` answers, or its refusal; audited either way.
@@ -227,11 +222,6 @@ def resource_response(
 ) -> Response:
     """Return a response that holds a resource."""
     return Response(status=status, headers=(_CONTENT_TYPE, *headers), body=body)
-
-
-def json_resource(resource: Mapping[str, Any], *, status: int = 200) -> Response:
-    """Return a response that holds a resource made here."""
-    return resource_response(fhir_json.dumps(resource), status=status)
 
 
 def not_found(type_: str, id_: str) -> FHIRError:

@@ -67,7 +67,7 @@ def _route(
     is_hot: bool = False,
 ) -> Route:
     pattern = template.replace("{type}", f"({TYPE})").replace("{id}", f"({ID})")
-    pattern = pattern.replace("{source}", r"([a-z0-9\-]{1,64})").replace("$", r"\$")
+    pattern = pattern.replace("{source}", r"([a-z0-9\-]{1,64})")
     return Route(
         method=method,
         template=template,

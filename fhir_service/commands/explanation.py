@@ -12,7 +12,7 @@ from conformance.issues import FHIRError, IssueType
 from consent.codes import LEVELS
 from consent.decision import Reason
 from consent.facets import Facets
-from fhir_service.access import Decided, reading
+from fhir_service.access import Decided, admits, reading
 from fhir_service.auth.bearer import Grant
 from fhir_service.auth.scopes import Filters
 from fhir_service.exchange import Services
@@ -78,7 +78,7 @@ def of_resource(asked: Asked, resource: str) -> Json:
     facets = _facets(asked, stored)
     return {
         "resource": resource,
-        "inScope": scopes is not None and _admits(scopes, facets),
+        "inScope": scopes is not None and admits(scopes, facets.codes.categories),
         **asked.why(asked.view(type_), stored),
     }
 
@@ -138,21 +138,13 @@ def _signature(
         "sensitivity": sorted(facets.labels.sensitivities),
         "device": facets.origin.device,
         "rows": tally.rows,
-        "inScope": scopes is not None and _admits(scopes, facets),
+        "inScope": scopes is not None and admits(scopes, facets.codes.categories),
         "permitted": tally.permitted,
         "why": [asked.why(decided, one) for one in examples if one is not None],
     }
 
 
 _LEVELS: dict[int | None, str] = {place: code for code, place in LEVELS.items()}
-
-
-def _admits(scopes: tuple[Filters, ...], facets: Facets) -> bool:
-    """Whether a scope lets rows of these facets through its category filters."""
-    return any(
-        all((one.system, one.code) in facets.codes.categories for one in filters)
-        for filters in scopes
-    )
 
 
 def _reason(reason: Reason) -> Json:

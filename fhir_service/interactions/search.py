@@ -21,7 +21,7 @@ from fhir_service.rest.bundle import searchset
 from fhir_service.rest.message import Response
 from fhir_service.rest.paging import Position, seal, unseal
 from fhir_service.search.query import MAX_PARAMETERS, SearchQuery, parse
-from fhir_service.search.values import DateCriterion, Token
+from fhir_service.search.values import Token
 from fhir_service.storage import observations, patients, resources, types
 from fhir_service.storage.concepts import Concepts
 from fhir_service.storage.engine import Snapshot
@@ -213,18 +213,12 @@ def _question(
             *_categories(snapshot, query.tokens_of("category")),
             *scoped,
         ),
-        dates=_ands(query.dates_of("date")),
-        updated=_ands(query.dates_of("_lastUpdated")),
+        dates=tuple(query.dates_of("date")),
+        updated=tuple(query.dates_of("_lastUpdated")),
         permitted=clause(view, snapshot.dialect),
         descending=query.descending,
         after=None if after is None else (after.key, after.row),
     )
-
-
-def _ands(
-    found: Sequence[tuple[DateCriterion, ...]],
-) -> tuple[tuple[DateCriterion, ...], ...]:
-    return tuple(found)
 
 
 def _any_concept(snapshot: Snapshot, tokens: Sequence[Token]) -> frozenset[int]:

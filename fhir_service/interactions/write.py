@@ -18,7 +18,7 @@ from conformance.validation import validate
 from consent.audit.entry import Outcome
 from consent.capture import capture_issues
 from consent.overlays import is_collected
-from fhir_service.access import admits
+from fhir_service.access import admits, is_custodian
 from fhir_service.auth.bearer import InsufficientScope, require
 from fhir_service.auth.scopes import Filters
 from fhir_service.exchange import (
@@ -216,16 +216,12 @@ def _may_file(exchange: Exchange, type_: str, state: PatientState) -> bool:
     A Consent is filed by the organization that manages the patient; nobody permits
     himself. To others such a patient is as unknown as one that does not exist.
     """
-    return type_ != "Consent" or _is_custodian(exchange, state)
+    return type_ != "Consent" or _acts_for_custodian(exchange, state)
 
 
-def _is_custodian(exchange: Exchange, state: PatientState) -> bool:
+def _acts_for_custodian(exchange: Exchange, state: PatientState) -> bool:
     grant = exchange.who
-    return (
-        state.organization is not None
-        and grant.organization == state.organization
-        and bool(grant.purposes)
-    )
+    return is_custodian(grant, state) and bool(grant.purposes)
 
 
 def _keeps_custody(
@@ -240,7 +236,7 @@ def _keeps_custody(
     state = exchange.services.gate.state(transaction, old.patient_key)
     if managing_organization(new) == state.organization:
         return
-    if not _is_custodian(exchange, state):
+    if not _acts_for_custodian(exchange, state):
         raise FHIRError(
             IssueType.BUSINESS_RULE,
             "Only the managing organization hands a patient over.",

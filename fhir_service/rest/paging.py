@@ -54,7 +54,7 @@ def unseal(key: bytes, token: str, *, bound_to: str, now_us: int) -> Position:
 
     Raises:
         FHIRError: `invalid` for a token that is not ours, was altered, belongs to
-            another client or another search; `invalid` for one that is too old.
+            another client or another search, or is too old.
 
     """
     try:

@@ -343,6 +343,8 @@ class _Writer:
         self, work: Callable[[Transaction], T] | None, leaves: Sequence[bytes]
     ) -> "Future[Any]":
         future: Future[Any] = Future()
+        # A client that has gone cannot take back what is queued.
+        future.set_running_or_notify_cancel()
         if self._stopping.is_set():
             future.set_exception(
                 FHIRError(IssueType.TRANSIENT, "The service is stopping.")
@@ -387,7 +389,9 @@ class _Writer:
             self._restart_log = False
             cursor = connection.cursor()
             cursor.execute(f"PRAGMA busy_timeout={RESTART_PATIENCE_MS}")
-            cursor.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
+            with suppress(sqlite3.OperationalError):
+                # What was committed stands; the log begins anew another time.
+                cursor.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
             cursor.execute(f"PRAGMA busy_timeout={BUSY_MS}")
 
     def _take(self) -> list[_Job]:

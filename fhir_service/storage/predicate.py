@@ -33,13 +33,6 @@ class HasCodingId:
     coding_id: int
 
 
-@dataclass(frozen=True, slots=True)
-class IsRow:
-    """The row is this one."""
-
-    row: int
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class View:
     """What a request may see of one patient's rows of one type.
@@ -134,7 +127,6 @@ _ATOMS: Mapping[type, Callable[..., Clause]] = {
     StartLE: lambda atom, _: ("c_start <= ?", (atom.us,)),
     EndGE: lambda atom, _: ("c_end >= ?", (atom.us,)),
     EndLE: lambda atom, _: ("c_end <= ?", (atom.us,)),
-    IsRow: lambda atom, _: ("row = ?", (atom.row,)),
     HasCodingId: _coding,
     And: lambda node, key: _joined(" AND ", node.parts, key),
     Or: lambda node, key: _joined(" OR ", node.parts, key),

@@ -16,10 +16,12 @@ from typing import Any
 import structlog
 
 from conformance import fhir_json
-from conformance.classes import ResourceClass, class_of
+from conformance.classes import REFUSED, ResourceClass, anchors, class_of
+from conformance.definitions import is_resource_type
 from consent.audit.entry import Basis, BasisKind
 from consent.capture import ENFORCED
 from consent.codes import ACT_REASON
+from consent.contents import walk
 from consent.decision import Because, DefaultPolicy, Reason
 from consent.engine import PreparedRequest, prepare
 from consent.explain import decide_resource
@@ -41,7 +43,7 @@ from consent.formula import (
 from consent.in_force import Policy, Subject, validity
 from consent.labels import label
 from consent.provisions import ParsedConsent, read_bytes
-from consent.references import target
+from consent.references import local, target
 from consent.request import AccessRequest
 from consent.signature import describe
 from fhir_service.auth.bearer import Grant
@@ -51,7 +53,7 @@ from fhir_service.storage import concepts, patients, resources, types
 from fhir_service.storage.concepts import Coding
 from fhir_service.storage.engine import Snapshot
 from fhir_service.storage.patients import PatientState
-from fhir_service.storage.predicate import HasCodingId, View
+from fhir_service.storage.predicate import EVERYBODY, HasCodingId, View
 from fhir_service.storage.repository import (
     Repository,
     category_codings,
@@ -63,6 +65,13 @@ _log = structlog.get_logger()
 
 REMEMBERED_DECISIONS = 16_384
 REMEMBERED_CONSENTS = 4_096
+REMEMBERED_VIEWS = 64
+"""Views over all patients; each has the number of every permitted signature."""
+
+PATIENTS_AT_ONCE = 1_000
+
+MAX_HOPS = 3
+"""Derived resources that name each other: a Slot, its Schedule."""
 CONSENTS_OF_ONE_PATIENT = 10_000
 
 _ASKABLE = TIMES | {HasCoding}
@@ -78,6 +87,7 @@ class Decided:
         basis: What the decision rests on, for the audit.
         patients: Ids of the patients concerned; none for shared resources.
         by_code: Concept → the signatures that have it as their principal code.
+        has_rows: Whether the patient has, or had, a row of the type at all.
 
     """
 
@@ -85,6 +95,7 @@ class Decided:
     basis: tuple[Basis, ...]
     patients: tuple[str, ...]
     by_code: Mapping[int, frozenset[int]]
+    has_rows: bool = True
 
     def of_codes(self, codes: Iterable[int]) -> View:
         """Return the part of the view that can have one of these concepts."""
@@ -95,10 +106,9 @@ class Decided:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Timed:
-    """A prepared request and the instants between which it holds."""
+class _Between:
+    """The instants between which a decision holds."""
 
-    prepared: PreparedRequest
     start_us: int | None
     until_us: int | None
 
@@ -107,6 +117,21 @@ class _Timed:
             self.until_us is None or at_us < self.until_us
         )
 
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Timed(_Between):
+    """A prepared request and the instants between which it holds."""
+
+    prepared: PreparedRequest
+
+
+_FOREVER = 1 << 62
+_AT_ONCE = _Between(start_us=_FOREVER, until_us=-_FOREVER)
+"""Nothing is remembered of a decision that has failed."""
+
+
+_EVERYTHING = View(patient_key=EVERYBODY, groups=(), whole=True)
+"""Types of which scopes alone decide, and those that are judged row by row."""
 
 _OF_SHARED = Decided(
     view=View(patient_key=SHARED, groups=(), whole=True),
@@ -145,6 +170,9 @@ class Gate:
         self._decided: OrderedDict[tuple[object, ...], tuple[_Timed, Decided]] = (
             OrderedDict()
         )
+        self._of_all: OrderedDict[tuple[object, ...], tuple[int, int, View]] = (
+            OrderedDict()
+        )
         self._above: OrderedDict[tuple[str, int | None], frozenset[str]] = OrderedDict()
         self._guard = threading.Lock()
 
@@ -157,14 +185,73 @@ class Gate:
             for cache in self._caches():
                 cache.clear()
         self._repository.signatures.forget()
+        self._repository.index_sets.forget()
 
     def _caches(self) -> tuple["OrderedDict[Any, Any]", ...]:
-        return self._consents, self._prepared, self._decided, self._above
+        return (
+            self._consents,
+            self._prepared,
+            self._decided,
+            self._of_all,
+            self._above,
+        )
 
     def view(
         self, snapshot: Snapshot, grant: Grant, state: PatientState, type_: str
     ) -> Decided:
         """Return what the grant may see of the patient's resources of a type."""
+        return self._viewed(snapshot, grant, state, type_)[1]
+
+    def everybody(self, snapshot: Snapshot, grant: Grant, type_: str) -> View:
+        """Return what the grant may see of all patients' resources of a type.
+
+        The same decisions as for each patient, as one view; kept until anything that
+        any of them depends on has changed.
+        """
+        kind = class_of(type_)
+        if kind is not ResourceClass.PATIENT_DATA:
+            return _EVERYTHING
+        at = (
+            patients.changes(snapshot),
+            type_,
+            self._actors(snapshot, grant),
+            grant.organization,
+            grant.purposes,
+            grant.individual_known,
+        )
+        now = self._clock()
+        known = self._of_all.get(at)
+        if known is not None and known[0] <= now < known[1]:
+            return known[2]
+        start, until, view = self._view_of_all(snapshot, grant, type_)
+        self._remember(self._of_all, at, (start, until, view), REMEMBERED_VIEWS)
+        return view
+
+    def _view_of_all(
+        self, snapshot: Snapshot, grant: Grant, type_: str
+    ) -> tuple[int, int, View]:
+        groups: dict[Formula, list[int]] = {}
+        start, until, whole = 0, _FOREVER, True
+        for state in self._states(snapshot):
+            timed, decided = self._viewed(snapshot, grant, state, type_)
+            whole = whole and (decided.view.whole or not decided.has_rows)
+            start = max(start, timed.start_us or 0)
+            until = min(until, _FOREVER if timed.until_us is None else timed.until_us)
+            for formula, ids in decided.view.groups:
+                groups.setdefault(formula, []).extend(ids)
+        kept = tuple((formula, tuple(ids)) for formula, ids in groups.items())
+        return start, until, View(patient_key=EVERYBODY, groups=kept, whole=whole)
+
+    @staticmethod
+    def _states(snapshot: Snapshot) -> Iterator[PatientState]:
+        after = SHARED
+        while found := patients.after(snapshot, after, PATIENTS_AT_ONCE):
+            yield from found
+            after = found[-1].key
+
+    def _viewed(
+        self, snapshot: Snapshot, grant: Grant, state: PatientState, type_: str
+    ) -> tuple[_Between, Decided]:
         actions, actors = reading(grant, state), self._actors(snapshot, grant)
         at = (
             state.key,
@@ -179,7 +266,7 @@ class Gate:
         )
         known = self._decided.get(at)
         if known is not None and known[0].holds(self._clock()):
-            return known[1]
+            return known
         try:
             timed = self._prepare(
                 snapshot,
@@ -191,9 +278,9 @@ class Gate:
         except Exception as error:  # noqa: BLE001 - whatever fails in the engine denies
             _log.error("consent-failed", **describe_error(error))
             self._failed("consent")
-            return _hidden(state.key, (state.id,), _FAILED)
+            return _AT_ONCE, _hidden(state.key, (state.id,), _FAILED)
         self._remember(self._decided, at, (timed, decided), REMEMBERED_DECISIONS)
-        return decided
+        return timed, decided
 
     def reasons(
         self, snapshot: Snapshot, grant: Grant, stored: Stored
@@ -224,12 +311,64 @@ class Gate:
     def of_row(self, snapshot: Snapshot, grant: Grant, stored: Stored) -> Decided:
         """Return the view that a stored version belongs to."""
         type_ = types.name_of(stored.type_id)
-        if class_of(type_) is ResourceClass.SHARED:
-            return _OF_SHARED
+        kind = class_of(type_)
+        if kind is not ResourceClass.PATIENT_DATA:
+            return self._of_others(snapshot, grant, stored, kind)
         state = patients.by_key(snapshot, stored.patient_key)
         if state is None or not state.key:
             return _hidden(stored.patient_key)
         return self.view(snapshot, grant, state, type_)
+
+    def _of_others(
+        self, snapshot: Snapshot, grant: Grant, stored: Stored, kind: ResourceClass
+    ) -> Decided:
+        """Return the view of what is nobody's own.
+
+        A derived resource is visible only as far as everything that it names is.
+        """
+        if kind is ResourceClass.SHARED or self._names_only_visible(
+            snapshot, grant, stored
+        ):
+            return _OF_SHARED
+        return _hidden(stored.patient_key)
+
+    def _names_only_visible(
+        self, snapshot: Snapshot, grant: Grant, stored: Stored, hops: int = 0
+    ) -> bool:
+        if stored.deleted or hops == MAX_HOPS:
+            return False
+        body = fhir_json.loads(self._repository.body(snapshot, stored))
+        bases = self._repository.deployment.own_bases
+        if not any(one.local for one in anchors(body, bases)):
+            return False
+        named = {local(text, bases) for text in walk(body).references}
+        return all(
+            self._is_seen(snapshot, grant, reference, hops)
+            for reference in named
+            if reference is not None
+        )
+
+    def _is_seen(
+        self, snapshot: Snapshot, grant: Grant, reference: str, hops: int
+    ) -> bool:
+        """Whether consent and class let the grant see what a reference names.
+
+        Scopes are not asked: they say which types a client reads, not which patients.
+        A derived resource that names a derived one is followed `MAX_HOPS` times and
+        not released beyond.
+        """
+        type_, _, id_ = reference.partition("/")
+        if not is_resource_type(type_) or type_ in REFUSED:
+            return False
+        if class_of(type_) is ResourceClass.SHARED:
+            return True
+        found = self._repository.read(snapshot, type_, id_)
+        if found is None or found.deleted:
+            return False
+        if class_of(type_) is ResourceClass.DERIVED:
+            return self._names_only_visible(snapshot, grant, found, hops + 1)
+        decided = self.of_row(snapshot, grant, found)
+        return self._is_in_view(snapshot, decided.view, found)
 
     def permits(
         self,
@@ -456,6 +595,7 @@ class Gate:
             basis=_basis(prepared, kept, {k: v.facets for k, v in signatures.items()}),
             patients=(state.id,),
             by_code={code: frozenset(ids) for code, ids in by_code.items()},
+            has_rows=bool(signatures),
         )
 
     def _remember(

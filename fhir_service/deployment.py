@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from random import Random, SystemRandom
 
@@ -24,7 +25,7 @@ from fhir_service.exchange import Services
 from fhir_service.interactions import capabilities
 from fhir_service.metrics import Metrics
 from fhir_service.settings import Settings, SettingsError, make_data_dir
-from fhir_service.storage import facts, migrations, patients
+from fhir_service.storage import facts, migrations, patients, reindex
 from fhir_service.storage.audit_log import AuditTail
 from fhir_service.storage.blind_index import BlindIndex
 from fhir_service.storage.body import RequestSeal, body_codec
@@ -120,7 +121,7 @@ def open_deployment(
         _check_schema(database)
         if database.url.database and settings.is_sqlite:
             Path(database.url.database).chmod(0o600)
-    return _assemble(
+    deployment = _assemble(
         settings,
         keys,
         database,
@@ -128,6 +129,38 @@ def open_deployment(
         random or SystemRandom(),
         metrics or Metrics(sources=VENDORS),
     )
+    if not reindex.is_current(database):
+        raise SchemaError("The search index is another one: run fhir-service migrate.")
+    return deployment
+
+
+def migrate(settings: Settings, told: Callable[[int], None]) -> int:
+    """Bring schema and search index up to date; return how many were indexed anew.
+
+    Args:
+        settings: What the operator chose.
+        told: Called with the number of resources that are indexed so far.
+
+    """
+    make_data_dir(settings)
+    with alone(settings.data_dir):
+        keys = Keys.load_or_create(settings.keys_dir)
+        database = Database(settings.database_url)
+        try:
+            migrations.upgrade(database.engine)
+            deployment = _assemble(
+                settings,
+                keys,
+                database,
+                now_us,
+                SystemRandom(),
+                Metrics(sources=VENDORS),
+            )
+            if reindex.is_current(database):
+                return 0
+            return reindex.reindex(database, deployment.services.repository, told)
+        finally:
+            database.close()
 
 
 @contextmanager
@@ -197,6 +230,7 @@ def _assemble(  # noqa: PLR0913, PLR0917 - the parts that meet here
     gate = Gate(
         repository, DefaultPolicy(settings.default_policy), clock, metrics.failed
     )
+    database.on_lost_work.append(gate.forget)
     database.on_rollback.append(gate.forget)
     database.on_rollback.append(lambda: metrics.failed("durability"))
     services = Services(
@@ -209,8 +243,15 @@ def _assemble(  # noqa: PLR0913, PLR0917 - the parts that meet here
         seal=seal,
         clock=clock,
         metrics=metrics,
-        capabilities=fhir_json.dumps(capabilities.statement(base_url, auth.token_url)),
+        capabilities=cache(
+            lambda: fhir_json.dumps(
+                capabilities.statement(
+                    base_url, auth.token_url, update_creates=settings.update_creates
+                )
+            )
+        ),
         page_lifetime_s=settings.page_lifetime_s,
+        update_creates=settings.update_creates,
         awaits_audit=settings.audit_wait == "durable",
     )
     return Deployment(

@@ -14,7 +14,7 @@ from fhir_service.bench import resources
 from fhir_service.bench.figures import Measured
 from fhir_service.bench.stage import BenchError, Stage
 from fhir_service.exchange import Services
-from fhir_service.storage import patients, signatures, types
+from fhir_service.storage import patients, types
 from fhir_service.storage.engine import Transaction
 from fhir_service.storage.signatures import Signatures
 
@@ -64,7 +64,7 @@ def _intern(
         labels=label(resource),
         deployment=services.repository.deployment,
     )
-    signatures.intern(
+    services.repository.signatures.intern(
         transaction,
         patient_key,
         types.number_of("Observation"),

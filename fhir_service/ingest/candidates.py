@@ -1,10 +1,13 @@
 """A measurement on its way into an Observation, with what it is recognised by."""
 
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from fhir_service.ingest.delivery import Delivery
 from fhir_service.ingest.resolve import Wearer
+from fhir_service.search.postings import Posting, key_of
 from fhir_service.storage import rows
+from fhir_service.storage.index_sets import QuantityRow
 from fhir_service.storage.observations import Entry
 from mappings.kinds import Coding, Effective
 from mappings.normalise import Normalised
@@ -12,6 +15,10 @@ from mappings.observation import render
 
 CONTENT_KEY = "https://fhir-interop-service.org/fhir/sid/content-key"
 """Identifier system of a measurement whose source gives it no id."""
+
+
+VALUE_QUANTITY = key_of("value-quantity")
+COMPONENT_QUANTITY = key_of("component-value-quantity")
 
 
 class Candidate(NamedTuple):
@@ -77,6 +84,8 @@ def alike(candidate: Candidate) -> tuple[object, ...]:
         wearer.room,
         measurement.self_reported,
         normalised.implausible,
+        normalised.unit,
+        measurement.method,
         measurement.absent,
         bool(candidate.sources),
         None if normalised.unit else normalised.value,
@@ -102,7 +111,7 @@ def with_sources(candidate: Candidate, rows_of: dict[str, int]) -> Candidate:
 
 
 def index_entry(
-    candidate: Candidate, row: int, *, signature_id: int, code: int, category: int
+    candidate: Candidate, row: int, *, signature_id: int, code: int, set_id: int
 ) -> Entry:
     """Return what the indexes hold of the Observation at `row`."""
     measurement = candidate.normalised.measurement
@@ -116,8 +125,34 @@ def index_entry(
         _search_end(candidate.normalised) - start,
         start,
         measurement.end_us,
-        category,
+        set_id,
     )
+
+
+def own_postings(candidate: Candidate) -> Iterator[Posting]:
+    """Yield what search finds in this Observation and in no other of its shape.
+
+    `candidate` names its sources by their ids, as `with_sources` returns it.
+    """
+    source_id = candidate.normalised.measurement.source_id
+    yield ("identifier", "code", source_id or candidate.key.hex())
+    for source in candidate.sources:
+        yield ("derived-from", "to", source)
+        yield ("derived-from", "id", source.partition("/")[2])
+
+
+def quantities(
+    candidate: Candidate, row: int, units: Mapping[str, int]
+) -> Iterator[QuantityRow]:
+    """Yield what the index of quantities holds of the Observation at `row`."""
+    key, normalised = candidate.wearer.state.key, candidate.normalised
+    if normalised.unit and normalised.value is not None:
+        value = float(normalised.value)
+        yield (key, row, VALUE_QUANTITY, units[normalised.unit], value, value)
+    for part in normalised.parts:
+        if part.unit and part.value is not None:
+            value = float(part.value)
+            yield (key, row, COMPONENT_QUANTITY, units[part.unit], value, value)
 
 
 def _search_end(normalised: Normalised) -> int:

@@ -4,7 +4,8 @@ Labels, signature, index keys and the decision of consent are worked out once fr
 rendered resource and remembered for the transaction.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from conformance import fhir_json
 from consent import labels
@@ -14,9 +15,10 @@ from consent.signature import describe
 from fhir_service.access import Gate
 from fhir_service.ingest.candidates import Candidate, Written, alike, rendered
 from fhir_service.ingest.delivery import Delivery
-from fhir_service.storage import signatures, types
+from fhir_service.search.postings import Entries, entries
+from fhir_service.storage import types
 from fhir_service.storage.engine import Transaction
-from fhir_service.storage.repository import Repository, category_codings, codings_of
+from fhir_service.storage.repository import Repository, codings_of
 from mappings.kinds import Coding
 
 _SAMPLE = "1970-01-01T00:00:00.000Z"
@@ -30,22 +32,26 @@ class Constants:
     Attributes:
         facets: What the signature stands for.
         code_key: Concept of `Observation.code`.
-        category_key: Concept of the categories.
+        found: What search can find in the sample they were derived from.
         codings: Codings that the signature does not hold.
         security: Labels, as the template takes them.
         collect: When the row may be collected, given its time.
         signature_id: What consent decides on; 0 until a row of it is stored, so that
             what is withheld leaves no trace.
+        set_id: The index set; likewise.
+        units: UCUM code → number of the unit in the index of quantities; likewise.
 
     """
 
     facets: Facets
     code_key: int
-    category_key: int
+    found: Entries
     codings: frozenset[tuple[str, str]]
     security: tuple[Coding, ...]
     collect: Formula
     signature_id: int = 0
+    set_id: int = 0
+    units: Mapping[str, int] = field(default_factory=dict)
 
     def permits(self, candidate: Candidate) -> bool:
         """Whether consent permits collecting a candidate of this shape."""
@@ -90,14 +96,21 @@ class Shapes:
 
     def sign(self, constants: Constants, key: int) -> None:
         """Give the constants their signature: a row of the patient is to be stored."""
-        if not constants.signature_id:
-            constants.signature_id = signatures.intern(
-                self._transaction,
-                key,
-                types.number_of("Observation"),
-                constants.code_key,
-                constants.facets,
-            )
+        if constants.signature_id:
+            return
+        transaction, type_id = self._transaction, types.number_of("Observation")
+        index_sets = self._repository.index_sets
+        constants.signature_id = self._repository.signatures.intern(
+            transaction, key, type_id, constants.code_key, constants.facets
+        )
+        constants.set_id = index_sets.intern(
+            transaction, key, type_id, constants.found.shared
+        )
+        constants.units = {
+            unit[1]: index_sets.unit(transaction, unit)
+            for _, unit, _, _ in constants.found.quantities
+            if unit is not None
+        }
 
     def _derive(self, candidate: Candidate) -> Constants:
         """Work out the constants from a resource of this shape."""
@@ -119,7 +132,7 @@ class Shapes:
         return Constants(
             facets=described.facets,
             code_key=concepts.intern(transaction, codings_of(resource["code"])),
-            category_key=concepts.intern(transaction, category_codings(resource)),
+            found=entries("Observation", repository.found(resource)),
             codings=described.codings,
             security=security,
             collect=self._gate.collect_formula(

@@ -17,7 +17,7 @@ from fhir_service.ingest.delivery import Delivery
 from fhir_service.ingest.intake import Origin, take
 from fhir_service.rest.content import refuse_other_bodies
 from fhir_service.rest.message import Response
-from fhir_service.search.values import patient_reference
+from fhir_service.search.reference import patient_id
 from mappings.vendors.table import VENDORS, Vendor
 
 _JSON = ("content-type", "application/json; charset=utf-8")
@@ -101,7 +101,7 @@ def _may_speak_for(grant: Grant, source: str) -> None:
 def _patient(exchange: Exchange) -> str | None:
     """Return the Patient that the request names, at most one."""
     named = {
-        patient_reference(value, name, exchange.services.base_url)
+        patient_id(value, name, exchange.services.base_url)
         for name, value in parse_qsl(exchange.request.query, keep_blank_values=True)
         if name == "patient"
     }

@@ -7,6 +7,8 @@ from fhir_service.ingest.candidates import (
     Candidate,
     Written,
     index_entry,
+    own_postings,
+    quantities,
     rendered,
     with_sources,
 )
@@ -52,6 +54,7 @@ class Observing:
         self._shapes = shapes
         self._devices = devices
         self._number = 0
+        self._after_row = counters.current(transaction, "row")
         self.written: list[int] = []
 
     def _batch(self) -> int:
@@ -60,12 +63,21 @@ class Observing:
             self._number = batches.add(
                 self._transaction,
                 source=delivery.source,
-                client_id=delivery.grant.client_id,
-                received_us=delivery.received_us,
-                payload_sha256=delivery.payload_sha256,
                 parser=delivery.parser,
+                payload=self._payload(),
+                client_id=delivery.grant.client_id,
+                organization=delivery.grant.organization,
+                received_us=delivery.received_us,
+                after_row=self._after_row,
             )
         return self._number
+
+    def _payload(self) -> bytes | None:
+        """Return the payload's hash under our key: an open one could be guessed."""
+        digest = self._delivery.payload_sha256
+        if digest is None:
+            return None
+        return self._repository.blind.source("payload", digest.hex())
 
     def insert(self, key: int, fresh: Sequence[Shaped], known: Known) -> None:
         """Store the first versions of a patient's Observations."""
@@ -84,7 +96,7 @@ class Observing:
                     row,
                     signature_id=constants.signature_id,
                     code=constants.code_key,
-                    category=constants.category_key,
+                    set_id=constants.set_id,
                 )
                 for (candidate, constants), row in zip(fresh, made, strict=True)
             ],
@@ -109,7 +121,16 @@ class Observing:
         now_us = repository.clock()
         first = counters.take(transaction, "seq", len(fresh))
         ids = [rows.public_id(row) for row in made]
-        texts = self._texts(fresh, made, ids, known, fhir_instant(now_us))
+        named = self._named(fresh, made, known)
+        self._index(key, fresh, named, made)
+        texts = [
+            rendered(
+                candidate,
+                self._delivery,
+                Written(id_, "1", fhir_instant(now_us), constants.security, "final"),
+            )
+            for candidate, (_, constants), id_ in zip(named, fresh, ids, strict=True)
+        ]
         bodies = repository.codec.encode_many(
             transaction,
             [(key, row, 1, text) for row, text in zip(made, texts, strict=True)],
@@ -130,39 +151,57 @@ class Observing:
                         now_us,
                         0,
                         batch,
+                        candidate.normalised.measurement.start_us,
+                        candidate.normalised.measurement.end_us,
+                        constants.set_id,
                         body,
                     ),
                 )
-                for seq, (id_, row, (_, constants), body) in enumerate(
+                for seq, (id_, row, (candidate, constants), body) in enumerate(
                     zip(ids, made, fresh, bodies, strict=True), first
                 )
             ],
         )
         self.written += range(first, first + len(fresh))
 
-    def _texts(
-        self,
-        fresh: Sequence[Shaped],
-        made: Sequence[int],
-        ids: Sequence[str],
-        known: Known,
-        instant: str,
-    ) -> list[bytes]:
-        """Return the Observations, each naming its sources by their ids."""
+    @staticmethod
+    def _named(
+        fresh: Sequence[Shaped], made: Sequence[int], known: Known
+    ) -> list[Candidate]:
+        """Return the candidates, each naming its sources by their ids."""
         rows_of: dict[str, int] = {}
         if any(candidate.sources for candidate, _ in fresh):
             rows_of = {
                 candidate.key.hex(): row
                 for (candidate, _), row in zip(fresh, made, strict=True)
             } | _rows_of(known)
-        return [
-            rendered(
-                with_sources(candidate, rows_of),
-                self._delivery,
-                Written(id_, "1", instant, constants.security, "final"),
-            )
-            for (candidate, constants), id_ in zip(fresh, ids, strict=True)
-        ]
+        return [with_sources(candidate, rows_of) for candidate, _ in fresh]
+
+    def _index(
+        self,
+        key: int,
+        fresh: Sequence[Shaped],
+        named: Sequence[Candidate],
+        made: Sequence[int],
+    ) -> None:
+        """Index what differs from row to row."""
+        index_sets = self._repository.index_sets
+        hash_of = index_sets.hash_once
+        index_sets.add_many(
+            self._transaction,
+            [
+                (key, hash_of(posting), row)
+                for candidate, row in zip(named, made, strict=True)
+                for posting in own_postings(candidate)
+            ],
+            [
+                entry
+                for candidate, (_, constants), row in zip(
+                    named, fresh, made, strict=True
+                )
+                for entry in set(quantities(candidate, row, constants.units))
+            ],
+        )
 
     def _store_device(self, reference: str | None) -> None:
         written = self._devices.store(reference, self._batch())

@@ -12,11 +12,10 @@ import unicodedata
 from enum import StrEnum
 from hashlib import blake2b
 
+from fhir_service.search.collation import normalised
+
 LENGTH = 16
 """Bytes of a hash: by chance, two of 10**9 values are equal in 1 of 10**20 cases."""
-
-_ABOVE_AND_BELOW = 200
-"""Combining classes from here on are accents; those below are vowels and the like."""
 
 _PHONE_SYSTEMS = frozenset({"phone", "fax", "sms", "pager"})
 
@@ -31,6 +30,7 @@ class Purpose(StrEnum):
     UNIT = "unit"
     SOURCE = "source"
     PSEUDONYM = "pseudonym"
+    SEARCH = "search"
 
 
 class BlindIndex:
@@ -64,7 +64,7 @@ class BlindIndex:
 
     def name(self, name: str) -> bytes:
         """Return the hash of a name, without regard to case, accents and width."""
-        return self.hash(Purpose.NAME, normalised_name(name))
+        return self.hash(Purpose.NAME, normalised(name))
 
     def exact_name(self, name: str) -> bytes:
         """Return the hash of a name as it is written, for `:exact`."""
@@ -82,23 +82,13 @@ class BlindIndex:
         """Return the hash that keys what one source has sent."""
         return self.hash(Purpose.SOURCE, *parts)
 
+    def posting(self, posting: tuple[str, ...]) -> int:
+        """Return 63 bits and a sign by which search knows a parameter and its value."""
+        return int.from_bytes(self.hash(Purpose.SEARCH, *posting)[:8], signed=True)
+
     def pseudonym(self, patient: str) -> bytes:
         """Return the name of a patient in the audit log."""
         return self.hash(Purpose.PSEUDONYM, patient)
-
-
-def normalised_name(name: str) -> str:
-    """Return `name` as a string search compares it.
-
-    FHIR: case-insensitive, and insensitive to combining characters such as accents
-    (https://hl7.org/fhir/R4/search.html#string). Vowel signs and voicing marks, which
-    make other names, stay.
-    """
-    letters = unicodedata.normalize("NFKD", name.casefold())
-    plain = "".join(
-        letter for letter in letters if unicodedata.combining(letter) < _ABOVE_AND_BELOW
-    )
-    return " ".join(unicodedata.normalize("NFKC", plain).casefold().split())
 
 
 def normalised_telecom(system: str, value: str) -> str:

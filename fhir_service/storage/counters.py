@@ -26,14 +26,25 @@ def take(transaction: Transaction, name: str, count: int = 1) -> int:
 
 def current(transaction: Transaction, name: str) -> int:
     """Return the last number handed out; 0 before the first."""
+    known = transaction.numbers.get(name)
+    if known is not None:
+        return known
     found = transaction.one(_READ, name=name)
     if found is None:
         transaction.run(_INSERT, n=name, v=0)
-        return 0
-    value: int = found[0]
+    value: int = 0 if found is None else found[0]
+    transaction.numbers[name] = value
     return value
 
 
 def put(transaction: Transaction, name: str, value: int) -> None:
-    """Record `value` as the last number handed out."""
-    transaction.run(_SET, n=name, v=value)
+    """Record `value` as the last number handed out; it is written at the end."""
+    transaction.numbers[name] = value
+    transaction.at_end(
+        f"counter {name}",
+        lambda: _write(transaction, name),
+    )
+
+
+def _write(transaction: Transaction, name: str) -> None:
+    transaction.run(_SET, n=name, v=transaction.numbers[name])

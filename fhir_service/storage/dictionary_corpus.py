@@ -16,7 +16,9 @@ from mappings.kinds import Coding, Effective, Kind, ValueType, kinds
 from mappings.measurement import Component, DeviceClue, Measurement
 from mappings.normalise import Normalised, normalise
 from mappings.observation import render
-from mappings.provenance import PAYLOAD_SYSTEM, provenance_resource
+from mappings.provenance import Agent, provenance_resource
+
+_PAYLOAD_SYSTEM = "https://fhir-interop-service.org/fhir/sid/payload-sha256"
 
 COMMON_KINDS = {
     "heart-rate": 500,
@@ -233,9 +235,14 @@ class Corpus:
                 targets=[f"Observation/{names.id}"],
                 occurred=names.last_updated,
                 recorded=names.last_updated,
-                assembler="Device/fhir-interop-service",
-                author=f"Device/{names.device}",
-                sources=[(PAYLOAD_SYSTEM, self.random.randbytes(32).hex())],
+                agents=[
+                    Agent(
+                        role="assembler",
+                        who={"reference": "Device/fhir-interop-service"},
+                    ),
+                    Agent(role="author", who={"reference": f"Device/{names.device}"}),
+                ],
+                sources=[(_PAYLOAD_SYSTEM, self.random.randbytes(32).hex())],
                 policies=[f"Consent/{names.id}/_history/1"],
             )
         )

@@ -96,15 +96,20 @@ class Snapshot:
 class Transaction(Snapshot):
     """One job's part of a write transaction."""
 
-    __slots__ = ("_effects", "_leaves")
+    __slots__ = ("_effects", "_endings", "_leaves", "has_written", "numbers")
 
     def __init__(self, cursor: Any, dialect: DialectName) -> None:
         super().__init__(cursor, dialect)
         self._leaves: list[bytes] = []
         self._effects: list[Callable[[], None]] = []
+        self._endings: dict[str, Callable[[], None]] = {}
+        self.has_written = False
+        self.numbers: dict[str, int] = {}
+        """What `storage.counters` has handed out and not written yet."""
 
     def run(self, statement: Statement, **values: Any) -> int:
         """Execute and return the number of rows touched."""
+        self.has_written = True
         sql, parameters = statement.bind(self.dialect, values)
         self._cursor.execute(sql, parameters)
         count: int = self._cursor.rowcount
@@ -113,6 +118,7 @@ class Transaction(Snapshot):
     def run_many(self, statement: Statement, rows: Sequence[tuple[Any, ...]]) -> None:
         """Execute once a row; each a tuple in the order of the parameters."""
         if rows:
+            self.has_written = True
             self._cursor.executemany(statement.text(self.dialect), rows)
 
     def copy(
@@ -126,6 +132,7 @@ class Transaction(Snapshot):
         if self.dialect == "sqlite" or not rows:
             self.run_many(statement, rows)
             return
+        self.has_written = True
         with self._cursor.copy(
             f"COPY {table} ({','.join(columns)}) FROM STDIN"
         ) as sink:
@@ -135,6 +142,15 @@ class Transaction(Snapshot):
     def audit(self, leaf: bytes) -> None:
         """Append `leaf` to the audit log, in this same transaction."""
         self._leaves.append(leaf)
+
+    def at_end(self, name: str, effect: Callable[[], None]) -> None:
+        """Call `effect` once before the job ends, however often it is asked for."""
+        self._endings[name] = effect
+
+    def end(self) -> None:
+        """Do what was put off to the end of the job."""
+        for effect in self._endings.values():
+            effect()
 
     def after_commit(self, effect: Callable[[], None]) -> None:
         """Call `effect` once the transaction is durable."""
@@ -179,6 +195,9 @@ class Database:
         self._guard = threading.Lock()
         self._writer: _Writer | None = None
         self.tail: Tail | None = None
+        self.on_lost_work: list[Callable[[], None]] = []
+        """Called in the writer when a job that had written was undone: the next job is
+        given the same numbers, for other things."""
         self.on_rollback: list[Callable[[], None]] = []
         """Called in the writer when a transaction of several jobs was lost: what was
         remembered of its uncommitted state must be forgotten."""
@@ -198,6 +217,15 @@ class Database:
         finally:
             self._local.snapshot = None
             self._end(cursor)
+
+    @contextmanager
+    def within(self, transaction: "Transaction") -> Iterator[None]:
+        """Let what this thread reads see the transaction that it is writing."""
+        self._local.snapshot = transaction
+        try:
+            yield
+        finally:
+            self._local.snapshot = None
 
     def _begun(self) -> Any:
         """Return a cursor in a new snapshot; a connection that was lost is replaced."""
@@ -447,8 +475,12 @@ class _Writer:
         cursor.execute("SAVEPOINT job")
         try:
             result = job.work(transaction)
+            transaction.end()
         except Exception as error:  # noqa: BLE001 - it belongs to the job's caller
             cursor.execute("ROLLBACK TO SAVEPOINT job")
+            if transaction.has_written:
+                for forget in self._database.on_lost_work:
+                    forget()
             return _Outcome(None, error, [], [])
         cursor.execute("RELEASE SAVEPOINT job")
         return _Outcome(result, None, transaction._leaves, transaction._effects)  # noqa: SLF001 - the writer is the transaction's owner

@@ -1,6 +1,6 @@
 """What the database knows of its deployment, to be compared when it is opened."""
 
-from sqlalchemy import bindparam, insert, select
+from sqlalchemy import bindparam, delete, insert, select
 
 from fhir_service.storage.engine import Transaction
 from fhir_service.storage.statement import Statement, columns_of
@@ -19,3 +19,14 @@ def agree(transaction: Transaction, name: str, value: str) -> bool:
         transaction.run(_INSERT, name=name, value=value)
         return True
     return bool(found[0] == value)
+
+
+_DELETE = Statement(
+    delete(deployment_fact).where(deployment_fact.c.name == bindparam("of"))
+)
+
+
+def put(transaction: Transaction, name: str, value: str) -> None:
+    """Let the database say `value`."""
+    transaction.run(_DELETE, of=name)
+    transaction.run(_INSERT, name=name, value=value)

@@ -8,13 +8,17 @@ https://hl7.org/fhir/R4/observation.html#search
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from sqlalchemy import bindparam, delete, insert, select, update
 
-from fhir_service.search.values import DateCriterion
+from fhir_service.search.criteria import DateValue
+from fhir_service.storage.conditions import any_of, interval, text_of
 from fhir_service.storage.engine import Snapshot, Transaction
-from fhir_service.storage.statement import DialectName, Statement, array, columns_of
+from fhir_service.storage.predicate import EVERYTHING, Clause
+from fhir_service.storage.resources import RESOURCE_COLUMNS, Stored, stored
+from fhir_service.storage.statement import Statement, columns_of
 from fhir_service.storage.tables import (
     coding,
     concept_coding,
@@ -33,7 +37,7 @@ CODE_COLUMNS = (
     "duration",
     "c_start",
     "c_end",
-    "category_key",
+    "set_id",
 )
 TIME_COLUMNS = (*CODE_COLUMNS[:1], *CODE_COLUMNS[2:])
 
@@ -157,10 +161,8 @@ class Question:
         patient_key: Whose.
         series: Any of these series of codes, with the longest duration of each; None
             for all that the patient has.
-        category_keys: For each `category`, any of these concepts.
         dates: ANDed alternatives of comparisons with the effective time.
-        updated: The same for lastUpdated.
-        permitted: The consent predicate and its parameters; empty text for none.
+        where: What else is asked, and what consent permits.
         descending: Newest first.
         after: (start, row) of the last entry of the page before.
 
@@ -168,34 +170,20 @@ class Question:
 
     patient_key: int
     series: Mapping[int, int] | None = None
-    category_keys: tuple[frozenset[int], ...] = ()
-    dates: tuple[tuple[DateCriterion, ...], ...] = ()
-    updated: tuple[tuple[DateCriterion, ...], ...] = ()
-    permitted: tuple[str, tuple[object, ...]] = ("", ())
+    dates: tuple[tuple[DateValue, ...], ...] = ()
+    where: Clause = EVERYTHING
     descending: bool = True
     after: tuple[int, int] | None = None
 
 
 _END = "(start + duration)"
-_INTERVAL = {
-    "eq": ("(start >= ? AND {end} <= ?)", "se"),
-    "ne": ("(start < ? OR {end} > ?)", "se"),
-    "gt": ("({end} > ?)", "e"),
-    "lt": ("(start < ?)", "s"),
-    "ge": ("({end} > ? OR start >= ?)", "es"),
-    "le": ("(start < ? OR {end} <= ?)", "se"),
-    "sa": ("(start > ?)", "e"),
-    "eb": ("({end} < ?)", "s"),
-    "ap": ("(start <= ? AND {end} >= ?)", "es"),
-}
-"""Prefix → condition on the resource's interval, and which bounds it takes."""
 
 _LOWER = {"eq": "s", "gt": "e", "ge": "s", "sa": "e", "ap": "s"}
 _UPPER = {"eq": "e", "lt": "s", "le": "e", "eb": "s", "ap": "e"}
 """Prefix → bound that `start` cannot pass (the lower one less the longest)."""
 
 
-def _bound(criterion: DateCriterion, letter: str) -> int:
+def _bound(criterion: DateValue, letter: str) -> int:
     return criterion.start if letter == "s" else criterion.end
 
 
@@ -214,23 +202,11 @@ class _Where:
         return " AND ".join(self.texts)
 
 
-def _any_of(
-    alternatives: Sequence[DateCriterion], end: str, start: str = "start"
-) -> tuple[str, list[object]]:
-    texts: list[str] = []
-    values: list[object] = []
-    for criterion in alternatives:
-        text, letters = _INTERVAL[criterion.prefix]
-        texts.append(text.format(end=end).replace("start", start))
-        values.extend(_bound(criterion, letter) for letter in letters)
-    return f"({' OR '.join(texts)})", values
-
-
 def _dates(where: _Where, question: Question, longest: int) -> None:
     if question.dates:
         where.add("start > ?", UNDATED)
     for alternatives in question.dates:
-        text, values = _any_of(alternatives, _END)
+        text, values = any_of([interval(one, "start", _END) for one in alternatives])
         where.add(text, *values)
         lower = [
             _bound(criterion, _LOWER[criterion.prefix]) - longest
@@ -248,36 +224,16 @@ def _dates(where: _Where, question: Question, longest: int) -> None:
             where.add("start <= ?", max(upper))
 
 
-def _conditions(
-    question: Question, dialect: DialectName, code_key: int | None, longest: int
-) -> _Where:
+def _conditions(question: Question, code_key: int | None, longest: int) -> _Where:
     where = _Where()
     where.add("patient_key = ?", question.patient_key)
     if code_key is not None:
         where.add("code_key = ?", code_key)
     _dates(where, question, longest)
-    for keys in question.category_keys:
-        where.add(*_member("category_key", sorted(keys), dialect))
-    text, values = question.permitted
+    text, values = question.where
     if text:
         where.add(text, *values)
-    for alternatives in question.updated:
-        text, bounds = _any_of(alternatives, "last_updated", "last_updated")
-        where.add(
-            f"EXISTS (SELECT 1 FROM resource u WHERE u.row = o.row AND {text})",  # noqa: S608 - fixed texts
-            *bounds,
-        )
     return where
-
-
-def _member(
-    column: str, values: Sequence[int], dialect: DialectName
-) -> tuple[str, object]:
-    if dialect == "sqlite":
-        text = f"{column} IN (SELECT value FROM json_each(?))"  # noqa: S608 - fixed texts
-    else:
-        text = f"{column} = ANY(?)"
-    return text, array(values, dialect)
 
 
 def _branches(
@@ -293,24 +249,32 @@ def _branches(
     ]
 
 
-def _text(sql: str, dialect: DialectName) -> str:
-    return sql if dialect == "sqlite" else sql.replace("?", "%s")
-
-
-_COLUMNS = "p.start, p.row, r.seq, r.version, r.body"
+_HOT = "p.start, p.row, r.seq, r.version, r.body"
+_WHOLE = ", ".join(["p.start", *(f"r.{name}" for name in RESOURCE_COLUMNS)])
 
 
 def page(
     snapshot: Snapshot, question: Question, count: int
 ) -> list[tuple[int, int, int, int, bytes]]:
     """Return up to `count` of (start, row, seq, version, body), in order."""
+    return _selected(snapshot, question, count, _HOT)
+
+
+def versions(
+    snapshot: Snapshot, question: Question, count: int
+) -> list[tuple[int, Stored]]:
+    """Return up to `count` of (start, version), in order."""
+    return [
+        (found[0], stored(found[1:]))
+        for found in _selected(snapshot, question, count, _WHOLE)
+    ]
+
+
+def _selected(
+    snapshot: Snapshot, question: Question, count: int, columns: str
+) -> list[tuple[Any, ...]]:
     wheres = [
-        (
-            table,
-            _after(
-                _conditions(question, snapshot.dialect, code_key, longest), question
-            ),
-        )
+        (table, _after(_conditions(question, code_key, longest), question))
         for table, code_key, longest in _branches(snapshot, question)
     ]
     if not wheres:
@@ -319,14 +283,63 @@ def page(
     if len(wheres) == 1:
         table, where = wheres[0]
         sql = (
-            f"SELECT {_COLUMNS} FROM (SELECT * FROM {table} o "  # noqa: S608 - fixed texts
+            f"SELECT {columns} FROM (SELECT * FROM {table} o "  # noqa: S608 - fixed texts
             f"WHERE {where.text()}) p JOIN resource r ON r.row = p.row "
             f"ORDER BY p.start {direction}, p.row {direction} LIMIT ?"
         )
         values = [*where.values, count]
     else:
-        sql, values = _merged(wheres, direction, count)
-    return snapshot.sql(_text(sql, snapshot.dialect), values)
+        sql, values = _merged(wheres, direction, count, columns)
+    return snapshot.sql(text_of(sql, snapshot.dialect), values)
+
+
+def by_series(snapshot: Snapshot, question: Question) -> list[Question]:
+    """Return the question of each series alone."""
+    series = question.series
+    if series is None:
+        series = lengths(snapshot, question.patient_key)
+    return [
+        replace(question, series={key: longest})
+        for key, longest in sorted(series.items())
+    ]
+
+
+MAX_BRANCHES = 100
+"""Series in one statement; SQLite joins at most 500."""
+
+
+def latest(
+    snapshot: Snapshot, question: Question, count: int
+) -> list[tuple[int, Stored]]:
+    """Return the newest `count` of (start, version) of each series."""
+    branches = [
+        _newest_of(number, _conditions(one, code_key, longest), table, count)
+        for number, one in enumerate(by_series(snapshot, question))
+        for table, code_key, longest in _branches(snapshot, one)
+    ]
+    found: list[tuple[int, Stored]] = []
+    for first in range(0, len(branches), MAX_BRANCHES):
+        chunk = branches[first : first + MAX_BRANCHES]
+        sql = (
+            f"SELECT {_WHOLE} FROM ({' UNION ALL '.join(text for text, _ in chunk)}) p "  # noqa: S608 - fixed texts
+            "JOIN resource r ON r.row = p.row "
+            "ORDER BY p.n, p.start DESC, p.row DESC"
+        )
+        rows = snapshot.sql(
+            text_of(sql, snapshot.dialect), [one for _, of in chunk for one in of]
+        )
+        found += [(columns[0], stored(columns[1:])) for columns in rows]
+    return found
+
+
+def _newest_of(
+    number: int, where: _Where, table: str, count: int
+) -> tuple[str, list[object]]:
+    text = (
+        f"SELECT * FROM (SELECT {number} AS n, start, row FROM {table} o "  # noqa: S608 - fixed texts
+        f"WHERE {where.text()} ORDER BY start DESC, row DESC LIMIT ?) b{number}"
+    )
+    return text, [*where.values, count]
 
 
 def _after(where: _Where, question: Question) -> _Where:
@@ -343,7 +356,7 @@ def _after(where: _Where, question: Question) -> _Where:
 
 
 def _merged(
-    wheres: Sequence[tuple[str, _Where]], direction: str, count: int
+    wheres: Sequence[tuple[str, _Where]], direction: str, count: int, columns: str
 ) -> tuple[str, list[object]]:
     """Return a page over several series, each read no further than a page."""
     order = f"ORDER BY start {direction}, row {direction}"
@@ -355,7 +368,7 @@ def _merged(
         )
         values += [*where.values, count]
     sql = (
-        f"SELECT {_COLUMNS} FROM (SELECT * FROM ({' UNION ALL '.join(parts)}) b "  # noqa: S608 - fixed texts
+        f"SELECT {columns} FROM (SELECT * FROM ({' UNION ALL '.join(parts)}) b "  # noqa: S608 - fixed texts
         f"{order} LIMIT ?) p JOIN resource r ON r.row = p.row "
         f"ORDER BY p.start {direction}, p.row {direction}"
     )
@@ -366,7 +379,7 @@ def total(snapshot: Snapshot, question: Question) -> int:
     """Return how many Observations the view holds for this question."""
     found = 0
     for table, code_key, longest in _branches(snapshot, question):
-        where = _conditions(question, snapshot.dialect, code_key, longest)
+        where = _conditions(question, code_key, longest)
         sql = f"SELECT COUNT(*) FROM {table} o WHERE {where.text()}"  # noqa: S608 - fixed texts
-        found += snapshot.sql(_text(sql, snapshot.dialect), where.values)[0][0]
+        found += snapshot.sql(text_of(sql, snapshot.dialect), where.values)[0][0]
     return found

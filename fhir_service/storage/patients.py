@@ -13,7 +13,7 @@ from sqlalchemy import bindparam, insert, select, update
 from fhir_service.storage import counters
 from fhir_service.storage.engine import Snapshot, Transaction
 from fhir_service.storage.statement import Statement, columns_of
-from fhir_service.storage.tables import SHARED, directory, patient
+from fhir_service.storage.tables import SHARED, counter, directory, patient
 
 _COLUMNS = (
     patient.c.patient_key,
@@ -47,6 +47,10 @@ class PatientState:
     topology_version: int
 
 
+CHANGES = "patient-change"
+"""Counter that grows whenever a decision about any patient may have changed."""
+
+_CHANGES = Statement(select(counter.c.value).where(counter.c.name == CHANGES))
 _BY_KEY = Statement(select(*_COLUMNS).where(patient.c.patient_key == bindparam("key")))
 _BY_ID = Statement(
     select(*_COLUMNS)
@@ -130,6 +134,14 @@ def after(snapshot: Snapshot, key: int, count: int) -> list[PatientState]:
     return [_state(row) for row in rows]
 
 
+def changes(snapshot: Snapshot) -> int:
+    """Return how often what decisions depend on has changed, for whichever patient."""
+    if isinstance(snapshot, Transaction) and CHANGES in snapshot.numbers:
+        return snapshot.numbers[CHANGES]
+    found = snapshot.one(_CHANGES)
+    return 0 if found is None else int(found[0])
+
+
 def data_key(snapshot: Snapshot, key: int) -> bytes | None:
     """Return the wrapped data key of `key`; None where it was destroyed."""
     row = snapshot.one(_DATA_KEY, key=key)
@@ -163,6 +175,7 @@ def _insert(
     organization: str | None,
     wrapped: bytes,
 ) -> None:
+    counters.take(transaction, CHANGES)
     transaction.run(
         _INSERT,
         patient_key=key,
@@ -177,19 +190,23 @@ def _insert(
 
 def set_organization(transaction: Transaction, key: int, value: str | None) -> None:
     """Record the managing organisation."""
+    counters.take(transaction, CHANGES)
     transaction.run(_SET_ORGANIZATION, key=key, value=value)
 
 
 def consent_changed(transaction: Transaction, key: int) -> None:
     """Make every cached decision about this patient unreachable."""
+    counters.take(transaction, CHANGES)
     transaction.run(_BUMP["consent_epoch"], key=key)
 
 
 def signatures_changed(transaction: Transaction, key: int) -> None:
     """Say that a new signature exists."""
+    counters.take(transaction, CHANGES)
     transaction.run(_BUMP["signature_version"], key=key)
 
 
 def topology_changed(transaction: Transaction, key: int) -> None:
     """Say that a device was added or hangs together differently."""
+    counters.take(transaction, CHANGES)
     transaction.run(_BUMP["topology_version"], key=key)

@@ -22,6 +22,9 @@ from fhir_service.storage.statement import DialectName, array
 Clause = tuple[str, tuple[object, ...]]
 """SQL text with `?` placeholders, and the values in their order."""
 
+EVERYBODY = -1
+"""The patient key of a view over all patients."""
+
 NOTHING: Clause = ("1 = 0", ())
 EVERYTHING: Clause = ("", ())
 
@@ -35,10 +38,10 @@ class HasCodingId:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class View:
-    """What a request may see of one patient's rows of one type.
+    """What a request may see of one patient's rows of one type, or of everybody's.
 
     Attributes:
-        patient_key: Whose.
+        patient_key: Whose; `EVERYBODY` for all patients.
         groups: (condition, signatures it governs); a row of no group is hidden.
         whole: Every signature of the type is permitted without condition, and the
             list of signatures is that of the same snapshot.
@@ -69,7 +72,7 @@ class View:
 
 
 def clause(view: View, dialect: DialectName) -> Clause:
-    """Return the predicate over signature_id, c_start, c_end and row."""
+    """Return the predicate on the columns of the table whose alias is `o`."""
     if view.whole:
         return EVERYTHING
     if view.is_empty:
@@ -110,10 +113,11 @@ def _joined(word: str, parts: Sequence[Formula], patient_key: int) -> Clause:
     return f"({word.join(texts)})", tuple(values)
 
 
-def _coding(atom: HasCodingId, patient_key: int) -> Clause:
+def _coding(atom: HasCodingId, _patient_key: int) -> Clause:
+    own = "c.patient_key = o.patient_key AND c.row = o.row"
     return (
-        "row IN (SELECT row FROM row_coding WHERE patient_key = ? AND coding_id = ?)",
-        (patient_key, atom.coding_id),
+        f"EXISTS (SELECT 1 FROM row_coding c WHERE {own} AND c.coding_id = ?)",  # noqa: S608 - fixed texts
+        (atom.coding_id,),
     )
 
 

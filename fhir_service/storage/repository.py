@@ -10,11 +10,13 @@ from random import Random
 from typing import Any
 
 from conformance import fhir_json
+from conformance.search_parameters import extract_all
 from consent import labels
 from consent.labels import Labels
 from consent.references import Deployment
 from consent.signature import Description, describe
 from fhir_service.rest.instant import fhir_instant
+from fhir_service.search.postings import Entries, entries
 from fhir_service.storage import (
     concepts,
     counters,
@@ -32,6 +34,7 @@ from fhir_service.storage.blind_index import BlindIndex
 from fhir_service.storage.body import BodyCodec
 from fhir_service.storage.concepts import Coding, Concepts
 from fhir_service.storage.engine import Snapshot, Transaction
+from fhir_service.storage.index_sets import IndexSets
 from fhir_service.storage.observations import Entry
 from fhir_service.storage.resources import Stored
 from fhir_service.storage.tables import SHARED
@@ -39,6 +42,14 @@ from mappings.measurement import DeviceClue
 
 Resource = Mapping[str, Any]
 SECOND_US = 1_000_000
+
+NO_SET = 0
+"""The index set of what search does not find."""
+
+TOPOLOGY = frozenset({"Device", "DeviceMetric", "Organization"})
+"""Types whose changes may change what a consent that names one of them covers."""
+MILLISECOND_US = 1_000
+"""What `meta.lastUpdated` is told to, and so what is stored of it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,6 +85,8 @@ class Indexed:
         c_start: First microsecond of the consent time.
         c_end: Last microsecond of it.
         codings: Codings that the signature does not hold.
+        set_id: The index set.
+        entries: What search can find in it.
 
     """
 
@@ -82,6 +95,8 @@ class Indexed:
     c_start: int
     c_end: int
     codings: frozenset[Coding]
+    set_id: int
+    entries: Entries
 
 
 class Repository:
@@ -111,11 +126,16 @@ class Repository:
         self.payloads = payloads
         self.blind = blind
         self.deployment = deployment
-        self.clock = clock
+        self._clock = clock
         self.random = random
         self.content_secret = blind.source("content")
         self.concepts = Concepts()
         self.signatures = signatures.Signatures()
+        self.index_sets = IndexSets(blind)
+
+    def clock(self) -> int:
+        """Return microseconds since 1970, in whole milliseconds."""
+        return self._clock() // MILLISECOND_US * MILLISECOND_US
 
     def body(self, snapshot: Snapshot, version: Stored) -> bytes:
         """Return the JSON of a stored version."""
@@ -220,7 +240,8 @@ class Repository:
         batch_id: int | None = None,
     ) -> Written:
         """Store the next version of a resource and re-index it."""
-        self._unindex(transaction, old)
+        if not old.deleted:
+            self._unindex(transaction, old)
         if resource["resourceType"] == "Patient":
             patients.set_organization(
                 transaction, old.patient_key, managing_organization(resource)
@@ -234,6 +255,47 @@ class Repository:
             patient_key=old.patient_key,
             batch_id=batch_id,
         )
+
+    def delete(
+        self,
+        transaction: Transaction,
+        old: Stored,
+        *,
+        id_: str,
+        batch_id: int | None = None,
+    ) -> Written:
+        """Store a version that says that the resource is gone; nothing finds it.
+
+        Its signature is that of the version before, so that who could see that one
+        is told that it was deleted.
+        """
+        self._unindex(transaction, old)
+        now, version = self.clock(), old.version + 1
+        type_ = types.name_of(old.type_id)
+        body = fhir_json.dumps(
+            {
+                "resourceType": type_,
+                "id": id_,
+                "meta": {"versionId": str(version), "lastUpdated": fhir_instant(now)},
+            }
+        )
+        stored = old._replace(
+            version=version,
+            seq=counters.take(transaction, "seq"),
+            last_updated=now,
+            deleted=1,
+            batch_id=batch_id,
+            set_id=NO_SET,
+            body=self.codec.encode(
+                transaction, old.patient_key, old.row, version, body
+            ),
+        )
+        resources.replace(transaction, stored)
+        if type_ == "Consent":
+            patients.consent_changed(transaction, old.patient_key)
+        elif type_ in TOPOLOGY:
+            patients.topology_changed(transaction, old.patient_key)
+        return Written(type=type_, id=id_, stored=stored, body=body)
 
     def _write(  # noqa: PLR0913 - each a part of what changes together
         self,
@@ -259,8 +321,11 @@ class Repository:
             version=version,
             seq=counters.take(transaction, "seq"),
             last_updated=now,
-            deleted=False,
+            deleted=0,
             batch_id=batch_id,
+            c_start=indexed.c_start,
+            c_end=indexed.c_end,
+            set_id=indexed.set_id,
             body=self.codec.encode(transaction, patient_key, row, version, body),
         )
         if version == 1:
@@ -281,11 +346,13 @@ class Repository:
         """Return what the indexes shall hold, interning what is new."""
         type_id = types.number_of(resource["resourceType"])
         code_key = self.concepts.intern(transaction, codings_of(resource.get("code")))
-        signature_id = signatures.intern(
+        signature_id = self.signatures.intern(
             transaction, patient_key, type_id, code_key, described.facets
         )
+        found = entries(type_ := resource["resourceType"], self.found(resource))
+        set_id = self.index_sets.intern(transaction, patient_key, type_id, found.shared)
         entry = None
-        if resource["resourceType"] == "Observation" and patient_key != SHARED:
+        if type_ == "Observation" and patient_key != SHARED:
             start, end = tokens.effective_range(resource, self.deployment.zone)
             entry = (
                 patient_key,
@@ -296,7 +363,7 @@ class Repository:
                 end - start,
                 described.start_us,
                 described.end_us,
-                self.concepts.intern(transaction, category_codings(resource)),
+                set_id,
             )
         return Indexed(
             signature_id=signature_id,
@@ -304,6 +371,59 @@ class Repository:
             c_start=described.start_us,
             c_end=described.end_us,
             codings=described.codings,
+            set_id=set_id,
+            entries=found,
+        )
+
+    def found(self, resource: Resource) -> dict[str, list[Any]]:
+        """Return what each search parameter of its type finds in a resource."""
+        extract = extract_all(
+            resource["resourceType"],
+            zone=self.deployment.zone,
+            base_urls=self.deployment.own_bases,
+        )
+        return extract(dict(resource))
+
+    def reindex(self, transaction: Transaction, version: Stored) -> Stored:
+        """Put a current version into the indexes of search; return it with its places.
+
+        Who it belongs to, which codings and units it has, is indexed already.
+        """
+        resource = fhir_json.loads(self.body(transaction, version))
+        described = describe(
+            resource, labels=labels.label(resource), deployment=self.deployment
+        )
+        indexed = self.index(
+            transaction, resource, described, version.patient_key, version.row
+        )
+        placed = version._replace(
+            signature_id=indexed.signature_id,
+            c_start=indexed.c_start,
+            c_end=indexed.c_end,
+            set_id=indexed.set_id,
+        )
+        self._add_to_search(transaction, placed, indexed)
+        return placed
+
+    def consent_time(
+        self, transaction: Transaction, version: Stored
+    ) -> tuple[int, int]:
+        """Return the consent time of a stored version."""
+        resource = fhir_json.loads(self.body(transaction, version))
+        described = describe(
+            resource, labels=labels.label(resource), deployment=self.deployment
+        )
+        return described.start_us, described.end_us
+
+    def _add_to_search(
+        self, transaction: Transaction, stored: Stored, indexed: Indexed
+    ) -> None:
+        if indexed.entry is not None:
+            observations.add(transaction, [indexed.entry])
+        else:
+            resources.add_record(transaction, stored)
+        self.index_sets.add_own(
+            transaction, stored.patient_key, stored.row, indexed.entries
         )
 
     def _add_indexes(
@@ -313,10 +433,8 @@ class Repository:
         stored: Stored,
         indexed: Indexed,
     ) -> None:
-        if indexed.entry is not None:
-            observations.add(transaction, [indexed.entry])
-        else:
-            resources.add_record(transaction, stored, indexed.c_start, indexed.c_end)
+        self._add_to_search(transaction, stored, indexed)
+        if indexed.entry is None:
             resources.add_tokens(
                 transaction, stored, tokens.of_resource(resource, self.blind)
             )
@@ -331,7 +449,7 @@ class Repository:
         type_, key = resource["resourceType"], stored.patient_key
         if type_ == "Consent":
             patients.consent_changed(transaction, key)
-        elif type_ in ("Device", "DeviceMetric", "Organization"):
+        elif type_ in TOPOLOGY:
             patients.topology_changed(transaction, key)
         if type_ == "Device":
             units.register(transaction, self.blind, key, stored.row, resource)
@@ -350,6 +468,9 @@ class Repository:
             observations.remove(transaction, indexed.entry)
         else:
             resources.remove_indexes(transaction, old)
+        self.index_sets.remove_own(
+            transaction, old.patient_key, old.row, indexed.entries
+        )
         concepts.remove_row_codings(
             transaction, old.patient_key, old.row, indexed.codings
         )

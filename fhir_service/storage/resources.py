@@ -5,14 +5,14 @@ row, `resource_history` the earlier ones. Bodies are opaque here.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, delete, insert, select, update
 
 from fhir_service.storage.engine import Snapshot, Transaction
 from fhir_service.storage.statement import Statement, columns_of
 from fhir_service.storage.tables import (
+    batch_row,
     directory,
     record,
     resource,
@@ -30,13 +30,15 @@ RESOURCE_COLUMNS = (
     "last_updated",
     "deleted",
     "batch_id",
+    "c_start",
+    "c_end",
+    "set_id",
     "body",
 )
 DIRECTORY_COLUMNS = ("type", "id", "patient_key", "row")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Stored:
+class Stored(NamedTuple):
     """One version of one resource.
 
     Attributes:
@@ -47,8 +49,11 @@ class Stored:
         version: Counts from 1.
         seq: Place in the order of commits.
         last_updated: Microseconds since 1970.
-        deleted: Whether this version says that the resource is gone.
-        batch_id: The ingest batch that wrote it.
+        deleted: 1 where this version says that the resource is gone, else 0.
+        batch_id: The batch that wrote it.
+        c_start: First microsecond of its consent time.
+        c_end: Last microsecond of it.
+        set_id: What search finds in it and in rows alike; 0 where nothing is indexed.
         body: Compressed, encrypted canonical JSON.
 
     """
@@ -60,24 +65,12 @@ class Stored:
     version: int
     seq: int
     last_updated: int
-    deleted: bool
+    deleted: int
     batch_id: int | None
+    c_start: int
+    c_end: int
+    set_id: int
     body: bytes
-
-    def values(self) -> tuple[object, ...]:
-        """Return the columns in the order of `RESOURCE_COLUMNS`."""
-        return (
-            self.row,
-            self.type_id,
-            self.patient_key,
-            self.signature_id,
-            self.version,
-            self.seq,
-            self.last_updated,
-            int(self.deleted),
-            self.batch_id,
-            self.body,
-        )
 
 
 _LOCATE = Statement(
@@ -100,11 +93,28 @@ _ARCHIVE = Statement(
         ),
     )
 )
-_CHANGED = ("signature_id", "version", "seq", "last_updated", "deleted", "batch_id")
+_CHANGED = (
+    "signature_id",
+    "version",
+    "seq",
+    "last_updated",
+    "deleted",
+    "batch_id",
+    "c_start",
+    "c_end",
+    "set_id",
+    "body",
+)
 _REPLACE = Statement(
     update(resource)
     .where(resource.c.row == bindparam("key"))
-    .values(**{name: bindparam(f"new_{name}") for name in (*_CHANGED, "body")})
+    .values(**{name: bindparam(f"new_{name}") for name in _CHANGED})
+)
+
+_ADD_BATCH_ROW = Statement(
+    insert(batch_row).values(
+        **columns_of(("patient_key", "batch_id", "row", "version"))
+    )
 )
 
 
@@ -122,26 +132,12 @@ def current(snapshot: Snapshot, row: int) -> Stored | None:
 
 def stored(columns: Sequence[Any]) -> Stored:
     """Return the version whose columns, in `RESOURCE_COLUMNS`, these are."""
-    row, type_id, patient_key, signature_id, version, seq, at, deleted, batch, body = (
-        columns
-    )
-    return Stored(
-        row=row,
-        type_id=type_id,
-        patient_key=patient_key,
-        signature_id=signature_id,
-        version=version,
-        seq=seq,
-        last_updated=at,
-        deleted=bool(deleted),
-        batch_id=batch,
-        body=bytes(body),
-    )
+    return Stored._make(columns)
 
 
 def insert_one(transaction: Transaction, id_: str, version: Stored) -> None:
     """Store the first version of a resource."""
-    insert_many(transaction, [(id_, version.values())])
+    insert_many(transaction, [(id_, version)])
 
 
 def insert_many(
@@ -165,17 +161,27 @@ def replace(transaction: Transaction, version: Stored) -> None:
     transaction.run(
         _REPLACE,
         key=version.row,
-        new_signature_id=version.signature_id,
-        new_version=version.version,
-        new_seq=version.seq,
-        new_last_updated=version.last_updated,
-        new_deleted=int(version.deleted),
-        new_batch_id=version.batch_id,
-        new_body=version.body,
+        **{f"new_{name}": getattr(version, name) for name in _CHANGED},
     )
+    if version.batch_id is not None:
+        transaction.run(
+            _ADD_BATCH_ROW,
+            patient_key=version.patient_key,
+            batch_id=version.batch_id,
+            row=version.row,
+            version=version.version,
+        )
 
 
-_RECORD_COLUMNS = ("patient_key", "type", "row", "signature_id", "c_start", "c_end")
+_RECORD_COLUMNS = (
+    "patient_key",
+    "type",
+    "row",
+    "signature_id",
+    "c_start",
+    "c_end",
+    "set_id",
+)
 _ADD_RECORD = Statement(insert(record).values(**columns_of(_RECORD_COLUMNS)))
 _REMOVE_RECORD = Statement(
     delete(record).where(
@@ -213,9 +219,7 @@ _OF_PATIENT = Statement(
 )
 
 
-def add_record(
-    transaction: Transaction, version: Stored, c_start: int, c_end: int
-) -> None:
+def add_record(transaction: Transaction, version: Stored) -> None:
     """List `version` among its patient's resources of its type."""
     transaction.run(
         _ADD_RECORD,
@@ -223,8 +227,9 @@ def add_record(
         type=version.type_id,
         row=version.row,
         signature_id=version.signature_id,
-        c_start=c_start,
-        c_end=c_end,
+        c_start=version.c_start,
+        c_end=version.c_end,
+        set_id=version.set_id,
     )
 
 

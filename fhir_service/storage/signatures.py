@@ -18,6 +18,7 @@ from fhir_service.storage.statement import Statement, columns_of
 from fhir_service.storage.tables import signature
 
 REMEMBERED_PATIENTS = 4096
+REMEMBERED_SIGNATURES = 16_384
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,6 +55,14 @@ _BY_DIGEST = Statement(
         signature.c.digest == bindparam("digest"),
     )
 )
+_BY_ID = Statement(
+    select(
+        signature.c.patient_key,
+        signature.c.type,
+        signature.c.code_key,
+        signature.c.facets,
+    ).where(signature.c.signature_id == bindparam("id"))
+)
 _INSERT = Statement(
     insert(signature).values(
         **columns_of(
@@ -67,6 +76,7 @@ class Signatures:
     """The signatures of one database."""
 
     def __init__(self) -> None:
+        self._interned: OrderedDict[tuple[int, int, int, Facets], int] = OrderedDict()
         self._known: OrderedDict[tuple[int, int], tuple[Signature, ...]] = OrderedDict()
         self._guard = threading.Lock()
 
@@ -89,10 +99,36 @@ class Signatures:
             self._remember(at, known)
         return known
 
+    def intern(
+        self,
+        transaction: Transaction,
+        key: int,
+        type_id: int,
+        code_key: int,
+        facets: Facets,
+    ) -> int:
+        """Return the number of this signature, adding it where it is new.
+
+        One that is durable is remembered: a signature never changes.
+        """
+        at = (key, type_id, code_key, facets)
+        known = self._interned.get(at)
+        if known is None:
+            known = number = _intern(transaction, key, type_id, code_key, facets)
+            transaction.after_commit(lambda: self._keep(at, number))
+        return known
+
+    def _keep(self, at: tuple[int, int, int, Facets], number: int) -> None:
+        with self._guard:
+            self._interned[at] = number
+            while len(self._interned) > REMEMBERED_SIGNATURES:
+                self._interned.popitem(last=False)
+
     def forget(self) -> None:
         """Forget every signature that was remembered."""
         with self._guard:
             self._known.clear()
+            self._interned.clear()
 
     def _remember(self, at: tuple[int, int], known: tuple[Signature, ...]) -> None:
         with self._guard:
@@ -101,10 +137,20 @@ class Signatures:
                 self._known.popitem(last=False)
 
 
-def intern(
+def by_id(snapshot: Snapshot, id_: int) -> tuple[int, Signature] | None:
+    """Return (patient_key, signature)."""
+    found = snapshot.one(_BY_ID, id=id_)
+    if found is None:
+        return None
+    key, type_id, code_key, facets = found
+    return key, Signature(
+        id=id_, type_id=type_id, code_key=code_key, facets=from_json(bytes(facets))
+    )
+
+
+def _intern(
     transaction: Transaction, key: int, type_id: int, code_key: int, facets: Facets
 ) -> int:
-    """Return the number of this signature, adding it where it is new."""
     written = to_json(facets)
     hashed = digest(code_key.to_bytes(8) + written)
     found = transaction.one(_BY_DIGEST, key=key, digest=hashed)

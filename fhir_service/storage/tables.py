@@ -9,6 +9,7 @@ what belongs to no patient. What stays readable here is listed in docs/security.
 from sqlalchemy import (
     BigInteger,
     Column,
+    Float,
     Index,
     Integer,
     LargeBinary,
@@ -86,8 +87,13 @@ resource = Table(
     Column("last_updated", Big, nullable=False),
     Column("deleted", SmallInteger, nullable=False),
     Column("batch_id", Big),
+    Column("c_start", Big, nullable=False),
+    Column("c_end", Big, nullable=False),
+    Column("set_id", Integer, nullable=False, comment="the index set, 0 for none"),
     Column("body", LargeBinary, nullable=False),
 )
+Index(None, resource.c.type, resource.c.set_id, resource.c.row)
+Index(None, resource.c.type, resource.c.last_updated, resource.c.row)
 
 resource_history = Table(
     "resource_history",
@@ -101,9 +107,19 @@ resource_history = Table(
     Column("last_updated", Big, nullable=False),
     Column("deleted", SmallInteger, nullable=False),
     Column("batch_id", Big),
+    Column("c_start", Big, nullable=False),
+    Column("c_end", Big, nullable=False),
+    Column("set_id", Integer, nullable=False),
     Column("body", LargeBinary, nullable=False),
     PrimaryKeyConstraint("patient_key", "row", "version"),
 )
+Index(
+    None,
+    resource_history.c.type,
+    resource_history.c.last_updated,
+    resource_history.c.row,
+)
+Index(None, resource_history.c.row, resource_history.c.version)
 
 record = Table(
     "record",
@@ -114,10 +130,12 @@ record = Table(
     Column("signature_id", Big, nullable=False),
     Column("c_start", Big, nullable=False),
     Column("c_end", Big, nullable=False),
+    Column("set_id", Integer, nullable=False),
     PrimaryKeyConstraint("patient_key", "type", "row"),
     comment="every current resource that is not a time series, by patient and type",
     sqlite_with_rowid=False,
 )
+Index(None, record.c.type, record.c.row)
 
 observation_code = Table(
     "observation_code",
@@ -130,7 +148,7 @@ observation_code = Table(
     Column("duration", Big, nullable=False, comment="end - start of the date search"),
     Column("c_start", Big, nullable=False),
     Column("c_end", Big, nullable=False),
-    Column("category_key", Integer, nullable=False),
+    Column("set_id", Integer, nullable=False),
     PrimaryKeyConstraint("patient_key", "code_key", "start", "row"),
     sqlite_with_rowid=False,
 )
@@ -145,10 +163,11 @@ observation_time = Table(
     Column("duration", Big, nullable=False),
     Column("c_start", Big, nullable=False),
     Column("c_end", Big, nullable=False),
-    Column("category_key", Integer, nullable=False),
+    Column("set_id", Integer, nullable=False),
     PrimaryKeyConstraint("patient_key", "start", "row"),
     sqlite_with_rowid=False,
 )
+Index(None, observation_time.c.start, observation_time.c.row)
 
 series = Table(
     "series",
@@ -173,6 +192,77 @@ token_index = Table(
     sqlite_with_rowid=False,
 )
 Index(None, token_index.c.token, token_index.c.type)
+
+index_set = Table(
+    "index_set",
+    metadata,
+    Column("set_id", Integer, primary_key=True, autoincrement=False),
+    Column("patient_key", Big, nullable=False),
+    Column("type", SmallInteger, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    UniqueConstraint("patient_key", "digest"),
+    comment="what search can find in many rows alike, once for all of them",
+)
+
+set_posting = Table(
+    "set_posting",
+    metadata,
+    Column("patient_key", Big, nullable=False),
+    Column("hash", Big, nullable=False, comment="keyed hash of parameter and value"),
+    Column("set_id", Integer, nullable=False),
+    PrimaryKeyConstraint("patient_key", "hash", "set_id"),
+    sqlite_with_rowid=False,
+)
+Index(None, set_posting.c.hash)
+
+row_posting = Table(
+    "row_posting",
+    metadata,
+    Column("patient_key", Big, nullable=False),
+    Column("hash", Big, nullable=False),
+    Column("row", Big, nullable=False),
+    PrimaryKeyConstraint("patient_key", "hash", "row"),
+    comment="what differs from row to row: identifiers, members",
+    sqlite_with_rowid=False,
+)
+Index(None, row_posting.c.hash)
+
+date_index = Table(
+    "date_index",
+    metadata,
+    Column("patient_key", Big, nullable=False),
+    Column("row", Big, nullable=False),
+    Column("parameter", Integer, nullable=False),
+    Column("low", Big, nullable=False),
+    Column("high", Big, nullable=False),
+    PrimaryKeyConstraint("patient_key", "row", "parameter", "low", "high"),
+    sqlite_with_rowid=False,
+)
+Index(None, date_index.c.parameter, date_index.c.low)
+
+quantity_index = Table(
+    "quantity_index",
+    metadata,
+    Column("patient_key", Big, nullable=False),
+    Column("row", Big, nullable=False),
+    Column("parameter", Integer, nullable=False),
+    Column("unit_id", Integer, nullable=False, comment="0 for a plain number"),
+    Column("low", Float(53), nullable=False),
+    Column("high", Float(53), nullable=False),
+    PrimaryKeyConstraint("patient_key", "row", "parameter", "unit_id", "low", "high"),
+    sqlite_with_rowid=False,
+)
+Index(None, quantity_index.c.parameter, quantity_index.c.unit_id, quantity_index.c.low)
+
+quantity_unit = Table(
+    "quantity_unit",
+    metadata,
+    Column("unit_id", Integer, primary_key=True, autoincrement=False),
+    Column("system", Text, nullable=False),
+    Column("code", Text, nullable=False),
+    Column("unit", Text, nullable=False),
+    UniqueConstraint("code", "system", "unit"),
+)
 
 row_coding = Table(
     "row_coding",
@@ -273,8 +363,23 @@ ingest_batch = Table(
     Column("source", Text, nullable=False),
     Column("client_id", Text),
     Column("received", Big, nullable=False),
-    Column("payload_sha256", LargeBinary),
     Column("parser", Text, nullable=False, comment="name and version"),
+    Column("payload", LargeBinary, comment="keyed hash"),
+    Column("organization", Text, comment="Organization/id"),
+    Column("person", Text, comment="the person behind the client, as Type/id"),
+    Column("after_row", Big, comment="the last row before those of the batch"),
+)
+
+batch_row = Table(
+    "batch_row",
+    metadata,
+    Column("patient_key", Big, nullable=False),
+    Column("batch_id", Big, nullable=False),
+    Column("row", Big, nullable=False),
+    Column("version", Integer, nullable=False),
+    PrimaryKeyConstraint("patient_key", "batch_id", "row", "version"),
+    comment="versions after the first, by the batch that wrote them",
+    sqlite_with_rowid=False,
 )
 
 quarantine = Table(

@@ -8,15 +8,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from worlds import LOINC, furnish, observation, opened_world
 
+from conformance.date_range import date_range
 from fhir_service.auth.scopes import parse_scopes
-from fhir_service.search.values import date as date_value
 from fhir_service.storage import patients, types
 from fhir_service.storage.tokens import UNDATED, effective_range
 
 CODES = ("40443-4", "55423-8", "11111-1", "22222-2")
 CATEGORIES = ("survey", "exam", "activity")
 SYSTEM = "http://terminology.hl7.org/CodeSystem/observation-category"
-PREFIXES = ("", "eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap")
+PREFIXES = ("", "eq", "ne", "gt", "lt", "ge", "le", "sa", "eb")
+"""`ap` hangs on the time of asking; tests/search_oracle has it."""
 FIRST = datetime(2026, 3, 1, tzinfo=UTC)
 
 moments = st.integers(0, 40 * 24 * 60).map(lambda m: FIRST + timedelta(minutes=m))
@@ -124,8 +125,8 @@ def is_match(resource, pairs):
 
 def covers(text, low, high):
     """Say FHIR's rules in the words of its table (§3.1.1.4.4), on sets of moments."""
-    asked = date_value(text, "date", ZONE)
-    start, end = asked.start, asked.end
+    prefix = text[:2] if text[:2] in PREFIXES else "eq"
+    start, end = date_range(text.removeprefix(prefix), ZONE)
     within = low >= start and high <= end
     return {
         "eq": within,
@@ -136,8 +137,7 @@ def covers(text, low, high):
         "le": low < start or within,
         "sa": low > end,
         "eb": high < start,
-        "ap": not (high < start or low > end),
-    }[asked.prefix]
+    }[prefix]
 
 
 def has(resource, name, token):
@@ -161,6 +161,8 @@ def check(clinic, patient_id, made, question):
         ),
         reverse=descending,
     )
+    # What has no time comes last, either way.
+    expected.sort(key=lambda one: one[0] == UNDATED)
 
     path = f"Observation?patient={patient_id}&{query}"
     found = clinic.all_found(f"{path}&_count={count}")

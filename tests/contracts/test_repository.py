@@ -149,7 +149,7 @@ def test_a_new_patient_of_a_failed_job_leaves_no_key_behind(
 
 def test_a_body_moved_to_another_row_is_refused(any_world, database, repository):
     one, other = create(any_world, patient()), create(any_world, patient())
-    moved = resources.stored((*other.stored.values()[:-1], one.stored.body))
+    moved = other.stored._replace(body=one.stored.body)
 
     with database.read() as snapshot, pytest.raises(Exception, match="cannot be read"):
         repository.body(snapshot, moved)

@@ -25,8 +25,9 @@ from consent.labels import label
 from consent.signature import describe
 from fhir_service.auth.bearer import authenticate
 from fhir_service.ingest.files import import_file
+from fhir_service.search.postings import entries
 from fhir_service.storage import observations, patients, resources, types
-from fhir_service.storage.repository import category_codings, codings_of
+from fhir_service.storage.repository import codings_of
 from fhir_service.storage.statement import Statement
 from fhir_service.storage.tables import (
     directory,
@@ -582,10 +583,46 @@ def check_indexes(world):
                 "duration": end - start,
                 "c_start": described.start_us,
                 "c_end": described.end_us,
-                "category_key": concept_of(world, category_codings(body)),
+                "set_id": stored.set_id,
             }
+            assert (stored.c_start, stored.c_end) == (entry["c_start"], entry["c_end"])
+            assert found_by_search(world, stored) == indexed_anew(world, stored, body)
             code = entries[stored.row]
             assert times[stored.row] == (code[0], *code[2:])
+
+
+def found_by_search(world, stored):
+    """Return the index set of a row, and what is indexed of it alone."""
+    at = (stored.patient_key, stored.row)
+    with world.deployment.database.read() as snapshot:
+        postings = snapshot.sql(
+            "SELECT hash FROM row_posting WHERE patient_key = ? AND row = ?", at
+        )
+        quantities = snapshot.sql(
+            "SELECT parameter, unit_id, low, high FROM quantity_index "
+            "WHERE patient_key = ? AND row = ?",
+            at,
+        )
+    return stored.set_id, {hash_ for (hash_,) in postings}, set(quantities)
+
+
+def indexed_anew(world, stored, body):
+    """Return the same as the repository indexes a resource that a client writes."""
+    repository = world.deployment.services.repository
+    made = entries(body["resourceType"], repository.found(body))
+    index_sets = repository.index_sets
+
+    def work(transaction):
+        number = index_sets.intern(
+            transaction, stored.patient_key, stored.type_id, made.shared
+        )
+        quantities = {
+            (parameter, index_sets.unit(transaction, unit), low, high)
+            for parameter, unit, low, high in made.quantities
+        }
+        return number, {repository.blind.posting(one) for one in made.own}, quantities
+
+    return world.deployment.database.write(work)
 
 
 def concept_of(world, codings):
@@ -731,7 +768,7 @@ def test_a_batch_is_written_down_once_a_payload(clinic):
     clinic.consented()
     clinic.deliver(heart_rate(1, "user-1"), steps(2, "user-1"))
 
-    [batch] = rows_of(clinic.world, ingest_batch)
+    [batch] = [row for row in rows_of(clinic.world, ingest_batch) if row[1]]
 
     assert batch[1:3] == ("open-mhealth", "gateway")
     assert {stored.batch_id for stored, _ in all_observations(clinic.world)} == {

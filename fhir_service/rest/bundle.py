@@ -12,23 +12,26 @@ from conformance.issues import Issue
 Link = tuple[str, str]
 """Relation and absolute URL."""
 
+_TYPE = b'{"resourceType":"'
+_ID = b'","id":"'
+
 
 def searchset(  # noqa: PLR0913 - one argument a part of the Bundle
-    type_: str,
     base: str,
     bodies: Sequence[bytes],
     *,
     links: Iterable[Link],
+    included: Sequence[bytes] = (),
     total: int | None = None,
     outcome: Sequence[Issue] = (),
 ) -> bytes:
     """Return a searchset Bundle; empty arrays are left out, as FHIR demands.
 
     Args:
-        type_: The type of every entry.
-        base: Absolute URL of the type, on the public base.
-        bodies: The resources as stored, in order.
+        base: The public FHIR base, for `fullUrl`.
+        bodies: The resources that match, as stored, in order.
         links: `self` first.
+        included: What is returned because of a match.
         total: The exact number of matches, where it was asked for.
         outcome: What the client should know, as an OperationOutcome entry.
 
@@ -44,7 +47,7 @@ def searchset(  # noqa: PLR0913 - one argument a part of the Bundle
         )
     )
     parts.append(b"]")
-    entries = _matches(type_, base, bodies)
+    entries = _entries(base, bodies, b"match") + _entries(base, included, b"include")
     if outcome:
         entries.append(_outcome(outcome))
     if entries:
@@ -53,15 +56,20 @@ def searchset(  # noqa: PLR0913 - one argument a part of the Bundle
     return b"".join(parts)
 
 
-def _matches(type_: str, base: str, bodies: Sequence[bytes]) -> list[bytes]:
-    """Return the entries; a stored body's id is its second member, by our own hand."""
-    start = len(f'{{"resourceType":"{type_}","id":"')
+def _entries(base: str, bodies: Sequence[bytes], mode: bytes) -> list[bytes]:
+    """Return the entries; type and id come first in a body, by our own hand."""
     head = f'{{"fullUrl":"{base}/'.encode()
-    return [
-        b'%b%b","resource":%b,"search":{"mode":"match"}}'
-        % (head, body[start : body.index(b'"', start)], body)
-        for body in bodies
-    ]
+    tail = b',"search":{"mode":"%b"}}' % mode
+    found: list[bytes] = []
+    start, opening, place = 0, b"", b""
+    for body in bodies:
+        if not opening or not body.startswith(opening):
+            opening = body[: body.index(_ID) + len(_ID)]
+            start = len(opening)
+            place = b"%b%b/" % (head, opening[len(_TYPE) : -len(_ID)])
+        id_ = body[start : body.index(b'"', start)]
+        found.append(b'%b%b","resource":%b%b' % (place, id_, body, tail))
+    return found
 
 
 def _text(value: str) -> bytes:

@@ -3,9 +3,11 @@
 https://hl7.org/fhir/R4/http.html#mime-type
 """
 
+from collections.abc import Iterator
 from urllib.parse import parse_qsl
 
 from conformance import fhir_json
+from fhir_service.rest.lists import Member, members
 from fhir_service.rest.message import Request, Response
 from fhir_service.rest.refusals import (
     MAX_QUERY,
@@ -16,38 +18,39 @@ from fhir_service.rest.refusals import (
 
 FHIR_JSON = "application/fhir+json"
 
-_WRITTEN = frozenset(
-    {
-        "*/*",
-        "application/*",
-        "application/fhir+json",
-        "application/json",
-        "application/json+fhir",
-        "json",
-        "text/json",
-    }
-)
+JSON = (FHIR_JSON, "application/json", "application/json+fhir")
+"""Names of a body that is a resource; the first is the one that is recommended."""
+
+JSON_PATCH = ("application/json-patch+json",)
+"""The name of a body that is a JSON Patch (RFC 6902)."""
+
+FORM = ("application/x-www-form-urlencoded",)
+"""The name of a body that holds the parameters of a search."""
+
+MAX_FIELDS = 1000
+"""Parameters in which `_format` and `_pretty` are looked for."""
+
+_NAMES = frozenset({*JSON, "text/json", "json"})
 """What a client may call the one format that is written."""
 
-_READ = frozenset({"application/fhir+json", "application/json"})
+_ANY = frozenset({"*/*", "application/*"})
 
+_PLAIN = _NAMES | _ANY
+"""What an `Accept` mostly is, so that it need not be taken apart."""
 
-def _names(header: str) -> list[str]:
-    return [
-        part.partition(";")[0].strip().lower()
-        for part in header.split(",")
-        if ";q=0" not in part.replace(" ", "") + ";" or ";q=0." in part.replace(" ", "")
-    ]
+_RELEASES = frozenset({"4.0", "4.0.1"})
+"""Values of the parameter `fhirVersion` that mean R4 (§3.1.0.1.13)."""
 
 
 def refuse_long_queries(request: Request) -> None:
-    """Refuse a query that the audit log could not keep whole.
+    """Refuse a query, with its form, that the audit log could not keep whole.
 
     Raises:
         URITooLong: saying how long it may be.
 
     """
-    if len(request.query) > MAX_QUERY:
+    asked = len(request.query) + (len(request.body) if is_form(request) else 0)
+    if asked > MAX_QUERY:
         raise URITooLong
 
 
@@ -58,25 +61,65 @@ def refuse_other_formats(request: Request) -> None:
         NotAcceptable: `_format` overrides the Accept header (§3.1.0.1.11).
 
     """
-    asked = (
-        [value for name, value in parse_qsl(request.query) if name == "_format"]
-        if "_format" in request.query
-        else []
-    )
-    accept = request.headers.get("accept", "*/*")
-    if not asked and accept in _WRITTEN:
+    asked = [value for value in _given(request, "_format") if value]
+    if asked:
+        if not any(_is_written(_plus(value)) for value in asked):
+            raise NotAcceptable
         return
-    accepted = asked or _names(accept)
-    plain = (name.replace(" ", "+").partition(";")[0].lower() for name in accepted)
-    if not any(name in _WRITTEN or not name for name in plain):
+    accept = request.headers.get("accept", "*/*")
+    if accept not in _PLAIN and not _is_written(accept):
         raise NotAcceptable
+
+
+def _plus(value: str) -> str:
+    """Return a `_format` with the plus that a query string has made a space."""
+    name, semicolon, parameters = value.partition(";")
+    return f"{name.strip().replace(' ', '+')}{semicolon}{parameters}"
+
+
+def _is_written(accept: str) -> bool:
+    """Whether a list of formats holds one that is written.
+
+    A range such as `*/*` does not mean FHIR JSON where its own name weighs nothing.
+    """
+    found = list(members(accept))
+    if not found:
+        return True
+    if any(one.name in _NAMES and _is_good(one) for one in found):
+        return True
+    excluded = any(one.name == FHIR_JSON and one.is_refused for one in found)
+    return not excluded and any(one.name in _ANY and _is_good(one) for one in found)
+
+
+def _is_good(one: Member) -> bool:
+    return not one.is_refused and _is_of_release(one)
+
+
+def _is_of_release(one: Member) -> bool:
+    return one.parameters.get("fhirversion", "4.0") in _RELEASES
+
+
+def _given(request: Request, name: str) -> Iterator[str]:
+    """Yield the values of a parameter, in the URL and in the form of a search."""
+    texts = [request.query] if name in request.query else []
+    if request.method == "POST" and is_form(request) and name.encode() in request.body:
+        texts.append(request.body.decode("utf-8", "replace"))
+    for text in texts:
+        try:
+            pairs = parse_qsl(text, max_num_fields=MAX_FIELDS)
+        except ValueError:
+            continue  # The search itself says that these are too many.
+        yield from (value for key, value in pairs if key == name)
+
+
+def is_form(request: Request) -> bool:
+    """Whether the body is a form."""
+    return request.headers.get("content-type", "").lower().startswith(FORM)
 
 
 def as_asked(request: Request, response: Response) -> Response:
     """Return the response indented where `_pretty=true` asks for it (§3.1.0.1.13)."""
-    if "_pretty" not in request.query or not response.body:
-        return response
-    if dict(parse_qsl(request.query)).get("_pretty") != "true":
+    if not response.body or "true" not in _given(request, "_pretty"):
         return response
     return Response(
         status=response.status,
@@ -87,19 +130,25 @@ def as_asked(request: Request, response: Response) -> Response:
     )
 
 
-def refuse_other_bodies(request: Request) -> None:
-    """Refuse a body that is not JSON.
+def refuse_other_bodies(request: Request, allowed: tuple[str, ...] = JSON) -> None:
+    """Refuse a body that is in none of the formats that are read here.
+
+    Args:
+        request: The request.
+        allowed: Names of the formats, such as `JSON`, `JSON_PATCH` or `FORM`.
 
     Raises:
         UnsupportedMediaType: naming what is read.
 
     """
-    media_type, _, parameters = request.headers.get("content-type", "").partition(";")
-    charset = parameters.replace(" ", "").lower()
-    if media_type.strip().lower() not in _READ or (
-        charset.startswith("charset=")
-        and charset[8:].strip('"') not in ("utf-8", "utf8")
+    if not any(
+        one.name in allowed and _is_of_release(one) and _is_utf8(one)
+        for one in members(request.headers.get("content-type", ""))
     ):
-        raise UnsupportedMediaType(FHIR_JSON)
+        raise UnsupportedMediaType(allowed[0])
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise UnsupportedMediaType("sent without Content-Encoding")
+
+
+def _is_utf8(one: Member) -> bool:
+    return one.parameters.get("charset", "utf-8").lower() in {"utf-8", "utf8"}

@@ -7,6 +7,7 @@ access. The request that carries it is decided like any other.
 import base64
 import json
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -38,9 +39,27 @@ def seal(
 
     It holds longer than an access token, which a client may renew between pages.
     """
+    return seal_numbers(
+        key,
+        (position.key, position.row),
+        bound_to=bound_to,
+        now_us=now_us,
+        lifetime_s=lifetime_s,
+    )
+
+
+def seal_numbers(
+    key: bytes,
+    numbers: Iterable[int],
+    *,
+    bound_to: str,
+    now_us: int,
+    lifetime_s: int,
+) -> str:
+    """Return the token of the page after the entry at a place of several numbers."""
     nonce = secrets.token_bytes(_NONCE)
     expires = now_us // 1_000_000 + lifetime_s
-    plain = json.dumps([position.key, position.row, expires]).encode()
+    plain = json.dumps([*numbers, expires]).encode()
     sealed = _cipher(key).encrypt(nonce, plain, bound_to.encode())
     return _text(nonce + sealed)
 
@@ -51,6 +70,19 @@ def _text(raw: bytes) -> str:
 
 def unseal(key: bytes, token: str, *, bound_to: str, now_us: int) -> Position:
     """Return the position that `token` holds.
+
+    Raises:
+        FHIRError: as `unseal_numbers`.
+
+    """
+    sort_key, row = unseal_numbers(key, token, bound_to=bound_to, now_us=now_us)
+    return Position(sort_key, row)
+
+
+def unseal_numbers(
+    key: bytes, token: str, *, bound_to: str, now_us: int
+) -> tuple[int, ...]:
+    """Return the numbers that `token` holds.
 
     Raises:
         FHIRError: `invalid` for a token that is not ours, was altered, belongs to
@@ -66,7 +98,7 @@ def unseal(key: bytes, token: str, *, bound_to: str, now_us: int) -> Position:
         raise FHIRError(
             IssueType.INVALID, "The page token is not one of this search."
         ) from None
-    sort_key, row, expires = json.loads(plain)
+    *numbers, expires = json.loads(plain)
     if now_us // 1_000_000 > expires:
         raise FHIRError(IssueType.INVALID, "The page token has expired; search again.")
-    return Position(sort_key, row)
+    return tuple(numbers)

@@ -11,12 +11,12 @@ MAX_QUERY = 4000
 
 
 class MethodNotAllowed(FHIRError):  # noqa: N818 - HTTP's own name
-    """The path exists and does not know the method."""
+    """The path exists and does not know the method, or what is there stands firm."""
 
-    def __init__(self) -> None:
-        super().__init__(
-            IssueType.NOT_SUPPORTED, "The path does not answer this method."
-        )
+    def __init__(
+        self, diagnostics: str = "The path does not answer this method."
+    ) -> None:
+        super().__init__(IssueType.NOT_SUPPORTED, diagnostics)
 
 
 class NotAcceptable(FHIRError):  # noqa: N818 - HTTP's own name
@@ -29,12 +29,12 @@ class NotAcceptable(FHIRError):  # noqa: N818 - HTTP's own name
 
 
 class PreconditionFailed(FHIRError):  # noqa: N818 - HTTP's own name
-    """The version named by the client is not the current one."""
+    """The version that the client expects is not the current one."""
 
-    def __init__(self) -> None:
-        super().__init__(
-            IssueType.CONFLICT, "If-Match names another version than the current one."
-        )
+    def __init__(
+        self, diagnostics: str = "If-Match names another version than the current one."
+    ) -> None:
+        super().__init__(IssueType.CONFLICT, diagnostics)
 
 
 class URITooLong(FHIRError):  # noqa: N818 - HTTP's own name

@@ -104,7 +104,7 @@ def make_environ(request: Request) -> "WSGIEnvironment":
         "REQUEST_METHOD": request.method,
         "SCRIPT_NAME": "",
         "PATH_INFO": request.path.encode("utf-8").decode("latin-1"),
-        "QUERY_STRING": request.query,
+        "QUERY_STRING": request.query.encode("utf-8").decode("latin-1"),
         "SERVER_NAME": host,
         "SERVER_PORT": port or _PORTS[request.scheme],
         "SERVER_PROTOCOL": "HTTP/1.1",

@@ -18,10 +18,11 @@ from fhir_service.access import Gate
 from fhir_service.auth.bearer import AuthenticationError, Grant, authenticate
 from fhir_service.logs import describe
 from fhir_service.metrics import Metrics
+from fhir_service.rest.content import is_form
 from fhir_service.rest.message import Header, Request, Response
-from fhir_service.rest.refusals import status_of
+from fhir_service.rest.refusals import MAX_QUERY, status_of
 from fhir_service.storage.body import RequestSeal
-from fhir_service.storage.engine import Database, Snapshot
+from fhir_service.storage.engine import Database, Snapshot, Transaction
 from fhir_service.storage.repository import Repository
 from fhir_service.storage.tables import SHARED
 
@@ -44,9 +45,10 @@ class Services:
         pseudonym: Patient id → the 16 bytes by which the audit names the patient.
         seal: Encrypts what the audit keeps of a request.
         clock: Microseconds since 1970.
-        capabilities: The CapabilityStatement as JSON.
+        capabilities: Returns the CapabilityStatement as JSON; made when first asked.
         metrics: Counts what is received and what fails.
         page_lifetime_s: How long the link to a next page holds.
+        update_creates: Whether an update of what does not exist creates it.
         awaits_audit: Whether a response waits for its audit row; False only in the
             benchmark that measures what waiting costs.
 
@@ -60,9 +62,10 @@ class Services:
     pseudonym: Callable[[str], bytes]
     seal: RequestSeal
     clock: Callable[[], int]
-    capabilities: bytes
+    capabilities: Callable[[], bytes]
     metrics: Metrics
     page_lifetime_s: int
+    update_creates: bool = False
     awaits_audit: bool = True
 
 
@@ -70,7 +73,8 @@ class Services:
 class Exchange:
     """What is known of the request so far; the audit row is made of it.
 
-    A write whose transaction holds its own audit leaf sets `is_audited`.
+    A write whose transaction holds its own audit leaf sets `is_audited`; `batch` is
+    that of the transaction, once something is written.
     """
 
     services: Services
@@ -87,6 +91,7 @@ class Exchange:
     reason: str = ""
     is_audited: bool = False
     sealer: Callable[[bytes], bytes] | None = None
+    batch: tuple[Transaction, int] | None = None
 
     def about(self, snapshot: Snapshot, key: int) -> None:
         """Say whose data is asked for: its key encrypts what the audit keeps."""
@@ -107,10 +112,15 @@ class Exchange:
 
     @property
     def asked(self) -> str:
-        """Method, path and query, as the audit keeps them."""
+        """Method, path, query and form, as the audit keeps them."""
         request = self.request
         query = f"?{request.query}" if request.query else ""
-        return f"{request.method} {request.path}{query}"
+        form = ""
+        if request.method == "POST" and is_form(request):
+            form = f" {request.body[:MAX_QUERY].decode('utf-8', 'backslashreplace')}"
+        condition = request.headers.get("if-none-exist")
+        none = "" if condition is None else f" If-None-Exist: {condition[:MAX_QUERY]}"
+        return f"{request.method} {request.path}{query}{form}{none}"
 
     @property
     def who(self) -> Grant:

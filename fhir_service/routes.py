@@ -18,11 +18,27 @@ from conformance.issues import FHIRError, IssueType
 from consent.audit.entry import Interaction
 from fhir_service.exchange import (
     Exchange,
+    Handler,
     Services,
     answer,
 )
 from fhir_service.ingest import door
-from fhir_service.interactions import published, read, search, write
+from fhir_service.interactions import (
+    compartment,
+    create,
+    delete,
+    history,
+    patch,
+    published,
+    read,
+    search,
+    update,
+    vread,
+)
+from fhir_service.interactions.bundles import bundle
+from fhir_service.operations import unknown
+from fhir_service.operations.table import OPERATIONS
+from fhir_service.rest.compression import compressed
 from fhir_service.rest.content import (
     as_asked,
     refuse_long_queries,
@@ -32,8 +48,12 @@ from fhir_service.rest.message import Request, Response
 from fhir_service.rest.refusals import MethodNotAllowed
 from fhir_service.rest.wsgi import REQUEST_ID, ROUTE, TICKETS
 
-ID = r"[A-Za-z0-9.\-]{1,64}"
+ID = r"(?!\.{1,2}(?:/|$))[A-Za-z0-9.\-]{1,64}"
+"""A logical id; `.` and `..` are none, whatever a proxy makes of them."""
+
 TYPE = r"[A-Z][A-Za-z]{1,63}"
+
+OPERATION = r"\$[A-Za-z0-9_\-]{1,40}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,7 +86,10 @@ def _route(
     *,
     is_hot: bool = False,
 ) -> Route:
-    pattern = template.replace("{type}", f"({TYPE})").replace("{id}", f"({ID})")
+    pattern = template.replace("$", r"\$").replace("{type}", f"({TYPE})")
+    pattern = pattern.replace("{id}", f"({ID})").replace("{version}", f"({ID})")
+    pattern = pattern.replace("{operation}", f"({OPERATION})")
+    pattern = pattern.replace("{member}", rf"({TYPE}|\*)")
     pattern = pattern.replace("{source}", r"([a-z0-9\-]{1,64})")
     return Route(
         method=method,
@@ -78,13 +101,63 @@ def _route(
     )
 
 
+def _bundle(exchange: Exchange) -> Response:
+    return bundle.bundle(exchange, _found)
+
+
 ROUTES: tuple[Route, ...] = (
+    _route("POST", "/fhir", Interaction.TRANSACTION, _bundle),
+    _route("POST", "/fhir/", Interaction.TRANSACTION, _bundle),
     _route("GET", "/fhir/metadata", Interaction.CAPABILITIES, published.metadata),
     _route("GET", "/fhir/CodeSystem/{id}", Interaction.READ, published.code_system),
     _route("GET", "/fhir/{type}", Interaction.SEARCH, search.search, is_hot=True),
     _route("GET", "/fhir/{type}/{id}", Interaction.READ, read.read, is_hot=True),
-    _route("POST", "/fhir/{type}", Interaction.CREATE, write.create),
-    _route("PUT", "/fhir/{type}/{id}", Interaction.UPDATE, write.update),
+    _route(
+        "GET", "/fhir/{type}/{id}/_history/{version}", Interaction.VREAD, vread.vread
+    ),
+    _route(
+        "GET", "/fhir/{type}/{id}/_history", Interaction.HISTORY, history.of_instance
+    ),
+    _route("GET", "/fhir/{type}/_history", Interaction.HISTORY, history.of_type),
+    _route("GET", "/fhir/_history", Interaction.HISTORY, history.of_system),
+    _route("POST", "/fhir/{type}/_search", Interaction.SEARCH, search.search),
+    _route(
+        "GET",
+        "/fhir/{type}/{id}/{member}",
+        Interaction.SEARCH,
+        compartment.search_compartment,
+    ),
+    _route(
+        "POST",
+        "/fhir/{type}/{id}/{member}/_search",
+        Interaction.SEARCH,
+        compartment.search_compartment,
+    ),
+    _route("GET", "/fhir", Interaction.SEARCH, compartment.search_system),
+    _route("GET", "/fhir/", Interaction.SEARCH, compartment.search_system),
+    _route("POST", "/fhir/_search", Interaction.SEARCH, compartment.search_system),
+    *(
+        _route(method, call.template, Interaction.OPERATION, call.handler)
+        for operation in OPERATIONS
+        for call in operation.calls
+        for method in call.methods
+    ),
+    *(
+        _route(method, template, Interaction.OPERATION, handler)
+        for template, handler in (
+            ("/fhir/{operation}", unknown.unknown),
+            ("/fhir/{type}/{operation}", unknown.unknown_of_type),
+            ("/fhir/{type}/{id}/{operation}", unknown.unknown_of_instance),
+        )
+        for method in ("GET", "POST")
+    ),
+    _route("POST", "/fhir/{type}", Interaction.CREATE, create.create),
+    _route("PUT", "/fhir/{type}", Interaction.UPDATE, update.update_where),
+    _route("PUT", "/fhir/{type}/{id}", Interaction.UPDATE, update.update),
+    _route("PATCH", "/fhir/{type}", Interaction.PATCH, patch.patch_where),
+    _route("PATCH", "/fhir/{type}/{id}", Interaction.PATCH, patch.patch),
+    _route("DELETE", "/fhir/{type}", Interaction.DELETE, delete.delete_where),
+    _route("DELETE", "/fhir/{type}/{id}", Interaction.DELETE, delete.delete),
     _route("POST", "/device-data/{source}", Interaction.INGEST, door.receive),
 )
 """Every path that is audited here; the first that matches answers."""
@@ -113,8 +186,27 @@ def find(request: Request) -> tuple[Route, tuple[str, ...]]:
     raise FHIRError(IssueType.NOT_FOUND, "There is nothing at this path.")
 
 
+def _options(services: Services, request: Request) -> Response:
+    """Tell which methods a path answers; anybody may ask (RFC 9110 §9.3.7)."""
+
+    def tell(_exchange: Exchange) -> Response:
+        methods = {
+            route.method for route in ROUTES if route.pattern.fullmatch(request.path)
+        }
+        if not methods:
+            raise FHIRError(IssueType.NOT_FOUND, "There is nothing at this path.")
+        if "GET" in methods:
+            methods.add("HEAD")
+        allowed = ", ".join(sorted({*methods, "OPTIONS"}))
+        return Response(status=204, headers=(("allow", allowed),))
+
+    return answer(_exchange(services, request, Interaction.CAPABILITIES), tell)
+
+
 def respond(services: Services, request: Request) -> Response:
     """Answer one request to FHIR or to the device door."""
+    if request.method == "OPTIONS":
+        return _options(services, request)
     try:
         route, names = find(request)
     except FHIRError as error:
@@ -126,7 +218,8 @@ def _unrouted(services: Services, request: Request, error: FHIRError) -> Respons
     def refuse(_exchange: Exchange) -> Response:
         raise error
 
-    return answer(_exchange(services, request, Interaction.UNKNOWN), refuse)
+    exchange = _exchange(services, request, Interaction.UNKNOWN)
+    return compressed(request, answer(exchange, refuse))
 
 
 def _exchange(
@@ -143,13 +236,24 @@ def _exchange(
 def _respond(
     services: Services, request: Request, route: Route, names: tuple[str, ...]
 ) -> Response:
+    exchange = _exchange(services, request, route.interaction)
+    handler = _handler(route, names)
+    return compressed(request, answer(exchange, handler, route.template))
+
+
+def _handler(route: Route, names: tuple[str, ...]) -> Handler:
     def handle(exchange: Exchange) -> Response:
         refuse_long_queries(exchange.request)
         refuse_other_formats(exchange.request)
         return as_asked(exchange.request, route.handler(exchange, *names))
 
-    exchange = _exchange(services, request, route.interaction)
-    return answer(exchange, handle, route.template)
+    return handle
+
+
+def _found(request: Request) -> tuple[Interaction, Handler]:
+    """Return what answers an entry of a Bundle, as it answers the request alone."""
+    route, names = find(request)
+    return route.interaction, _handler(route, names)
 
 
 def hot_routes(services: Services) -> Callable[[Request], Response | None]:
@@ -206,7 +310,7 @@ def flask_to_request(services: Services) -> Request:
     return Request(
         method=flask_request.method,
         path=flask_request.path,
-        query=flask_request.query_string.decode("latin-1"),
+        query=flask_request.query_string.decode("utf-8", "backslashreplace"),
         headers={name.lower(): value for name, value in flask_request.headers},
         body=flask_request.get_data(cache=False),
         remote=flask_request.remote_addr or "",
@@ -226,6 +330,12 @@ def flask_response(response: Response) -> FlaskResponse:
     else:
         tickets.extend(response.tickets)
     environ[ROUTE] = response.route
-    return FlaskResponse(
+    return _AsItIs(
         response.body, status=response.status, headers=list(response.headers)
     )
+
+
+class _AsItIs(FlaskResponse):
+    """Flask's response without a content type of its own: a 204 has none."""
+
+    default_mimetype = None

@@ -59,6 +59,7 @@ class Settings:
     trusted_proxies: tuple[Network, ...]
     time_zone: ZoneInfo
     default_policy: Policy
+    update_creates: bool
     encrypt_bodies: bool
     audit_wait: AuditWait
     audit_checkpoint_s: int
@@ -316,6 +317,14 @@ SETTINGS: tuple[Setting, ...] = (
         parse=_one_of("deny"),
         default="deny",
         means="What holds where no Consent decides. Only `deny` is served.",
+    ),
+    Setting(
+        name="update_creates",
+        parse=_boolean,
+        default="false",
+        means="Whether a PUT to an id that does not exist creates the resource. "
+        "Where it does, a client can tell that an id of its own choice is taken by "
+        "what it may not see: that is 404.",
     ),
     Setting(
         name="encrypt_bodies",

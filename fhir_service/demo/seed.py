@@ -29,7 +29,7 @@ from fhir_service.ingest.cohort import PEOPLE, Payload, Person
 from fhir_service.ingest.cohort_days import DAYS
 from fhir_service.ingest.cohort_resources import CLINIC, resources
 from fhir_service.ingest.files import import_file
-from fhir_service.interactions import write
+from fhir_service.interactions import create
 from fhir_service.rest.message import Request
 from fhir_service.storage import patients
 from fhir_service.storage.tables import SHARED
@@ -111,7 +111,7 @@ def _create(deployment: Deployment, grant: Grant, resource: dict[str, Any]) -> N
         f"/fhir/{type_}",
         fhir_json.dumps(resource),
         Interaction.CREATE,
-        lambda exchange: write.create(exchange, type_, id_=id_),
+        lambda exchange: create.create(exchange, type_, id_=id_),
     )
 
 

@@ -3,51 +3,181 @@
 https://hl7.org/fhir/R4/http.html#capabilities
 """
 
+from collections.abc import Mapping
 from datetime import datetime
+from functools import cache
 from importlib.metadata import version
+from types import MappingProxyType
 from typing import Any
 
 from conformance.capability_statement import (
     Endpoints,
+    Operation,
     Served,
     ServedType,
     Software,
     capability_statement,
 )
-from fhir_service.search.supported import SUPPORTED
+from conformance.compartments import compartments
+from conformance.definitions import profile_urls
+from conformance.search_parameters import SearchParameter, parameters
+from fhir_service.interactions.delete import LASTING
+from fhir_service.interactions.received import WRITABLE
+from fhir_service.operations.table import EVERY_TYPE, OPERATIONS
+from fhir_service.operations.table import SYSTEM as OF_SYSTEM
 from mappings.code_system import URL as MEASUREMENT_CODES
 from mappings.kinds import kinds
 
-READ_ONLY = frozenset({"CodeSystem"})
-"""Types that are served and never written."""
+READ = ("read", "vread", "history-instance", "history-type", "search-type")
+WRITE = ("create", "update", "patch", "delete")
 
-INTERACTIONS = ("read", "create", "update", "search-type")
+NEVER_DELETED = frozenset(LASTING)
+"""Types whose resources are ended, not removed."""
 
-CHANGED = datetime.fromisoformat("2026-11-22T00:00:00+00:00")
+SYSTEM = ("transaction", "batch", "search-system", "history-system")
+
+CHANGED = datetime.fromisoformat("2026-11-28T00:00:00+00:00")
 """When what is served last changed."""
 
+US_CORE = "http://hl7.org/fhir/us/core/StructureDefinition/"
+IPA = "http://hl7.org/fhir/uv/ipa/StructureDefinition/"
 
-def served(token_url: str) -> Served:
-    """Return what routes and search serve."""
-    types = [
-        ServedType(
-            type=type_,
-            interactions=INTERACTIONS,
-            search_parameters=tuple(sorted(parameters)),
-            supported_profiles=_profiles(type_),
-            versioning="versioned",
-        )
-        for type_, parameters in SUPPORTED.items()
-    ]
-    types.append(
-        ServedType(
-            type="CodeSystem",
-            interactions=("read",),
-            interaction_notes={"read": f"Publishes {MEASUREMENT_CODES}."},
-        )
+PROFILES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "Device": (f"{US_CORE}us-core-implantable-device",),
+        "Encounter": (f"{US_CORE}us-core-encounter",),
+        "Observation": (
+            f"{IPA}ipa-observation",
+            *(
+                f"{US_CORE}{name}"
+                for name in (
+                    "us-core-average-blood-pressure",
+                    "us-core-blood-pressure",
+                    "us-core-bmi",
+                    "us-core-body-height",
+                    "us-core-body-temperature",
+                    "us-core-body-weight",
+                    "us-core-heart-rate",
+                    "us-core-observation-clinical-result",
+                    "us-core-observation-screening-assessment",
+                    "us-core-pulse-oximetry",
+                    "us-core-respiratory-rate",
+                    "us-core-simple-observation",
+                    "us-core-smokingstatus",
+                    "us-core-vital-signs",
+                )
+            ),
+        ),
+        "Organization": (f"{US_CORE}us-core-organization",),
+        "Patient": (f"{IPA}ipa-patient", f"{US_CORE}us-core-patient"),
+        "Practitioner": (f"{IPA}ipa-practitioner", f"{US_CORE}us-core-practitioner"),
+        "PractitionerRole": (
+            f"{IPA}ipa-practitionerrole",
+            f"{US_CORE}us-core-practitionerrole",
+        ),
+        "Provenance": (f"{US_CORE}us-core-provenance",),
+        "QuestionnaireResponse": (f"{US_CORE}us-core-questionnaireresponse",),
+        "RelatedPerson": (f"{US_CORE}us-core-relatedperson",),
+    }
+)
+"""Profiles that are validated when they are claimed, and searched as they demand."""
+
+NOTES: Mapping[str, Mapping[str, str]] = MappingProxyType(
+    {
+        "CodeSystem": {"read": f"Publishes {MEASUREMENT_CODES}."},
+        "Consent": {"update": "A consent is ended by its status, never deleted."},
+        "Provenance": {
+            "search-type": (
+                "What the service itself records is found by _id, patient or target."
+            )
+        },
+    }
+)
+
+
+PARAMETER_NOTES = MappingProxyType(
+    {"_lastUpdated": "Any write of the resource: its content, tags and labels."}
+)
+"""Search parameter → what US Core wants to be told of it."""
+
+
+@cache
+def searched(type_: str) -> Mapping[str, SearchParameter]:
+    """Return the search parameters that a type is searched by."""
+    return MappingProxyType(
+        {
+            code: parameter
+            for code, parameter in parameters(type_).items()
+            if parameter.refusal is None
+        }
     )
+
+
+@cache
+def _references() -> Mapping[str, tuple[tuple[str, SearchParameter], ...]]:
+    """Return target type → (source type, parameter) of what may refer to it."""
+    found: dict[str, list[tuple[str, SearchParameter]]] = {}
+    for source in sorted(WRITABLE):
+        for parameter in searched(source).values():
+            if parameter.type == "reference":
+                for target in parameter.targets:
+                    found.setdefault(target, []).append((source, parameter))
+    return MappingProxyType({target: tuple(of) for target, of in found.items()})
+
+
+def _served_type(type_: str, *, update_creates: bool) -> ServedType:
+    is_kept = type_ in NEVER_DELETED
+    return ServedType(
+        type=type_,
+        interactions=(
+            *READ,
+            *(one for one in WRITE if one != "delete" or not is_kept),
+        ),
+        search_parameters=tuple(sorted(searched(type_))),
+        includes=tuple(
+            f"{type_}:{code}"
+            for code, parameter in sorted(searched(type_).items())
+            if parameter.type == "reference"
+        ),
+        reverse_includes=tuple(
+            f"{source}:{parameter.code}"
+            for source, parameter in _references().get(type_, ())
+        ),
+        supported_profiles=_profiles(type_),
+        operations=_operations(type_, EVERY_TYPE),
+        interaction_notes=NOTES.get(type_, {}),
+        parameter_notes=PARAMETER_NOTES,
+        versioning="versioned-update",
+        read_history=True,
+        update_create=update_creates,
+        conditional_create=True,
+        conditional_read="full-support",
+        conditional_update=True,
+        conditional_delete="not-supported" if is_kept else "single",
+    )
+
+
+def _operations(*of: str) -> tuple[Operation, ...]:
+    """Return the operations of a type, and of every one, as they are declared."""
+    return tuple(
+        Operation(served.name, served.definition, served.documentation)
+        for served in OPERATIONS
+        if served.of in of
+    )
+
+
+def served(token_url: str, *, update_creates: bool = False) -> Served:
+    """Return what routes and search serve."""
     return Served(
-        types=tuple(sorted(types, key=lambda one: one.type)),
+        types=tuple(
+            _served_type(type_, update_creates=update_creates)
+            for type_ in sorted(WRITABLE)
+        ),
+        interactions=SYSTEM,
+        operations=_operations(OF_SYSTEM),
+        search_parameters=tuple(searched("Binary")),  # It has those of every type.
+        compartments=compartments(),
+        patch_formats=("application/json-patch+json",),
         endpoints=Endpoints(token=token_url),
         security_description=(
             "SMART backend services; every answer is limited by the patient's Consent."
@@ -56,15 +186,21 @@ def served(token_url: str) -> Served:
 
 
 def _profiles(type_: str) -> tuple[str, ...]:
-    if type_ != "Observation":
-        return ()
-    return tuple(sorted({url for kind in kinds().values() for url in kind.profiles}))
+    """Return the profiles of a type; those that are not known here are not told."""
+    claimed: set[str] = set()
+    if type_ == "Observation":
+        claimed = {url for kind in kinds().values() for url in kind.profiles}
+    found = sorted({*claimed, *PROFILES.get(type_, ())})
+    known = profile_urls()
+    return tuple(url for url in found if url in known)
 
 
-def statement(base_url: str, token_url: str) -> dict[str, Any]:
+def statement(
+    base_url: str, token_url: str, *, update_creates: bool = False
+) -> dict[str, Any]:
     """Return the CapabilityStatement of this instance."""
     return capability_statement(
-        served(token_url),
+        served(token_url, update_creates=update_creates),
         base_url=base_url,
         software=Software(
             name="FHIR interoperability service",

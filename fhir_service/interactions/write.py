@@ -1,277 +1,90 @@
-"""Create and update: checked whole, then stored with labels, indexes and audit.
+"""What all writes share: what is admitted, what is seen, the audit and the answer.
 
-A write is validated against R4 and the profiles it claims before a transaction
-begins; what depends on the database is checked inside it.
+Every check of a write comes before it stores anything.
 
-https://hl7.org/fhir/R4/http.html#create
-https://hl7.org/fhir/R4/http.html#update
+https://hl7.org/fhir/R4/http.html#ops
 """
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from conformance import fhir_json
-from conformance.classes import ResourceClass, attribution, class_of
 from conformance.issues import FHIRError, Issue, IssueType, Severity
-from conformance.validation import validate
 from consent.audit.entry import Outcome
-from consent.capture import capture_issues
 from consent.overlays import is_collected
-from fhir_service.access import admits, is_custodian
+from fhir_service.access import admits
 from fhir_service.auth.bearer import InsufficientScope, require
-from fhir_service.auth.scopes import Filters
-from fhir_service.exchange import (
-    Exchange,
-    not_found,
-    resource_response,
+from fhir_service.errors import operation_outcome
+from fhir_service.exchange import Exchange, not_found, resource_response
+from fhir_service.interactions.attribution import (
+    is_seen,
+    patient_key_of,
+    refuse_unknown,
 )
 from fhir_service.interactions.read import version_headers
-from fhir_service.rest.content import refuse_other_bodies
-from fhir_service.rest.message import Response
-from fhir_service.rest.refusals import PreconditionFailed, Unprocessable
-from fhir_service.search.supported import SUPPORTED
-from fhir_service.storage import patients, types
-from fhir_service.storage.engine import Transaction
-from fhir_service.storage.patients import PatientState
-from fhir_service.storage.repository import (
-    Written,
-    category_codings,
-    managing_organization,
-)
+from fhir_service.rest.message import Header, Response
+from fhir_service.rest.prefer import prefer
+from fhir_service.storage.engine import Snapshot, Transaction
+from fhir_service.storage.repository import Written, category_codings
 from fhir_service.storage.resources import Stored
-from fhir_service.storage.tables import SHARED
-
-WRITABLE = frozenset(SUPPORTED)
-"""Types that clients may write; the CapabilityStatement says the same."""
-
-_E_TAG = re.compile(r'W/"([0-9]{1,9})"')
 
 
-def create(exchange: Exchange, type_: str, *, id_: str | None = None) -> Response:
-    """Store a new resource under an id of ours.
+def begin(exchange: Exchange, type_: str, interaction: str, *others: str) -> None:
+    """Authenticate a write, and refuse it where no scope allows it.
 
     Args:
         exchange: The request.
-        type_: The resource type.
-        id_: The id, which only the service's own commands choose.
+        type_: The type that the URL names.
+        interaction: FHIR's code, such as `update`.
+        others: Further interactions that it takes part in, such as `search-type`.
 
     Raises:
-        FHIRError: with every issue that validation found, with the place.
+        FHIRError: `login` or `forbidden`.
 
     """
     exchange.resource_type = type_
     with exchange.services.database.read() as snapshot:
-        filters = require(exchange.granted(snapshot), type_, "create")
-    _unconditional(exchange, "if-none-exist")
-    resource = _received(exchange, type_)
-    _refuse_out_of_scope(resource, filters)
-
-    def work(transaction: Transaction) -> Written:
-        key = _patient_of(exchange, transaction, resource)
-        _collected(exchange, transaction, resource, key)
-        written = exchange.services.repository.create(
-            transaction, resource, patient_key=key, id_=id_
-        )
-        return _logged(exchange, transaction, written, 201)
-
-    written = exchange.services.database.write(work)
-    location = (
-        f"{exchange.services.base_url}/{type_}/{written.id}"
-        f"/_history/{written.stored.version}"
-    )
-    return _answer(exchange, written, 201, (("location", location),))
+        grant = exchange.granted(snapshot)
+    for needed in (interaction, *others):
+        require(grant, type_, needed)
 
 
-def update(exchange: Exchange, type_: str, id_: str) -> Response:
-    """Store the next version of a resource that the client may see.
-
-    Raises:
-        FHIRError: `not-found` for what is absent or hidden, `conflict` where
-            `If-Match` names another version, `business-rule` where the patient
-            would change.
-
-    """
-    exchange.resource_type = type_
-    with exchange.services.database.read() as snapshot:
-        filters = require(exchange.granted(snapshot), type_, "update")
-    _unconditional(exchange, "if-none-match")
-    resource = _received(exchange, type_)
-    _refuse_out_of_scope(resource, filters)
-    if resource.get("id") != id_:
-        raise FHIRError(
-            IssueType.INVALID,
-            "The id in the body is not that of the URL.",
-            f"{type_}.id",
-        )
-
-    def work(transaction: Transaction) -> Written:
-        old = _visible(exchange, transaction, type_, id_)
-        _match_version(exchange, old)
-        key = _patient_of(exchange, transaction, resource)
-        if type_ == "Patient":
-            _keeps_custody(exchange, transaction, old, resource)
-        elif type_ == "Organization":
-            _keeps_whole(exchange, transaction, old, resource)
-        elif key != old.patient_key:
-            raise FHIRError(
-                IssueType.BUSINESS_RULE, "A resource cannot move to another patient."
-            )
-        _collected(exchange, transaction, resource, key)
-        written = exchange.services.repository.update(
-            transaction, old, resource, id_=id_
-        )
-        return _logged(exchange, transaction, written, 200)
-
-    return _answer(exchange, exchange.services.database.write(work), 200, ())
-
-
-def _logged(
-    exchange: Exchange, transaction: Transaction, written: Written, status: int
-) -> Written:
-    """Write the audit leaf in the transaction that it reports."""
-    exchange.about(transaction, written.stored.patient_key)
-    exchange.written = [written.stored.seq]
-    if written.type == "Patient":
-        exchange.patients = [written.id]
-    transaction.audit(exchange.leaf(status, Outcome.ALLOWED))
-    return written
-
-
-def _answer(
+def admitted(
     exchange: Exchange,
-    written: Written,
-    status: int,
-    headers: tuple[tuple[str, str], ...],
-) -> Response:
-    exchange.is_audited = True
-    headers += version_headers(written.stored)
-    if "return=minimal" in exchange.request.headers.get("prefer", ""):
-        return resource_response(b"", status=status, headers=headers)
-    return resource_response(written.body, status=status, headers=headers)
+    transaction: Transaction,
+    resource: Mapping[str, Any],
+    interaction: str,
+) -> int:
+    """Return the key under which a resource is stored, if it may be.
+
+    Raises:
+        FHIRError: `forbidden` where no scope covers it, `business-rule` where it
+            does not say whose it is, `suppressed` where it may not be collected.
+
+    """
+    refuse_out_of_scope(exchange, resource, interaction)
+    key = patient_key_of(exchange, transaction, resource)
+    if interaction == "create":
+        refuse_unknown(exchange, transaction, resource, key)
+    _refuse_uncollected(exchange, transaction, resource, key)
+    return key
 
 
-def _received(exchange: Exchange, type_: str) -> dict[str, Any]:
-    if type_ not in WRITABLE:
-        raise FHIRError(
-            IssueType.NOT_SUPPORTED, f"Writing {type_[:64]} is not supported."
-        )
-    refuse_other_bodies(exchange.request)
-    resource = fhir_json.loads_object(exchange.request.body)
-    if resource.get("resourceType") != type_:
-        raise FHIRError(
-            IssueType.INVALID, f"The body is not a {type_}.", "resourceType"
-        )
-    issues = [issue for issue in validate(resource) if _is_error(issue)]
-    if type_ == "Consent" and not issues:
-        issues += capture_issues(
-            resource, deployment=exchange.services.repository.deployment
-        )
-    if issues:
-        raise Unprocessable.of(issues)
-    return resource
-
-
-def _unconditional(exchange: Exchange, header: str) -> None:
-    """Refuse a condition that is not understood: it would be ignored."""
-    if header in exchange.request.headers:
-        raise FHIRError(
-            IssueType.NOT_SUPPORTED, f"A write under {header} is not supported."
-        )
-
-
-def _refuse_out_of_scope(
-    resource: Mapping[str, Any], filters: tuple[Filters, ...]
+def refuse_out_of_scope(
+    exchange: Exchange, resource: Mapping[str, Any], interaction: str
 ) -> None:
+    """Refuse what no scope allows to be done with this resource.
+
+    Raises:
+        FHIRError: `forbidden`.
+
+    """
+    filters = require(exchange.who, resource["resourceType"], interaction)
     if not admits(filters, category_codings(resource)):
         raise InsufficientScope
 
 
-def _is_error(issue: Issue) -> bool:
-    return issue.severity in (Severity.ERROR, Severity.FATAL)
-
-
-def _patient_of(
-    exchange: Exchange, transaction: Transaction, resource: Mapping[str, Any]
-) -> int:
-    """Return the key of the patient a resource belongs to; 0 for shared ones."""
-    type_ = resource["resourceType"]
-    if type_ == "Patient" or class_of(type_) is ResourceClass.SHARED:
-        return SHARED
-    reference = attribution(resource)
-    state = _state_of(transaction, reference)
-    if state is None or not _may_file(exchange, type_, state):
-        raise FHIRError(
-            IssueType.BUSINESS_RULE,
-            f"A {type_} names a Patient of this server as its subject.",
-            type_,
-        )
-    exchange.patients.append(state.id)
-    return state.key
-
-
-def _may_file(exchange: Exchange, type_: str, state: PatientState) -> bool:
-    """Whether this client may file this type for the patient.
-
-    A Consent is filed by the organization that manages the patient; nobody permits
-    himself. To others such a patient is as unknown as one that does not exist.
-    """
-    return type_ != "Consent" or _acts_for_custodian(exchange, state)
-
-
-def _acts_for_custodian(exchange: Exchange, state: PatientState) -> bool:
-    grant = exchange.who
-    return is_custodian(grant, state) and bool(grant.purposes)
-
-
-def _keeps_custody(
-    exchange: Exchange, transaction: Transaction, old: Stored, new: Mapping[str, Any]
-) -> None:
-    """Refuse that anybody but the custodian hands a patient over.
-
-    Raises:
-        FHIRError: `business-rule`.
-
-    """
-    state = exchange.services.gate.state(transaction, old.patient_key)
-    if managing_organization(new) == state.organization:
-        return
-    if not _acts_for_custodian(exchange, state):
-        raise FHIRError(
-            IssueType.BUSINESS_RULE,
-            "Only the managing organization hands a patient over.",
-            "Patient.managingOrganization",
-        )
-
-
-def _keeps_whole(
-    exchange: Exchange, transaction: Transaction, old: Stored, new: Mapping[str, Any]
-) -> None:
-    """Refuse that an organization becomes a part of another one.
-
-    What names the whole permits its parts; so a client could permit itself.
-
-    Raises:
-        FHIRError: `not-supported`.
-
-    """
-    body = fhir_json.loads(exchange.services.repository.body(transaction, old))
-    if new.get("partOf") != body.get("partOf"):
-        raise FHIRError(
-            IssueType.NOT_SUPPORTED,
-            "Organization.partOf is set when the Organization is created.",
-            "Organization.partOf",
-        )
-
-
-def _state_of(transaction: Transaction, reference: str | None) -> PatientState | None:
-    if reference is None:
-        return None
-    id_ = reference.removeprefix("Patient/")
-    return patients.by_id(transaction, types.number_of("Patient"), id_)
-
-
-def _collected(
+def _refuse_uncollected(
     exchange: Exchange,
     transaction: Transaction,
     resource: Mapping[str, Any],
@@ -292,26 +105,82 @@ def _collected(
         )
 
 
-def _visible(
-    exchange: Exchange, transaction: Transaction, type_: str, id_: str
+def visible(
+    exchange: Exchange, snapshot: Snapshot, type_: str, id_: str, interaction: str
 ) -> Stored:
-    services = exchange.services
-    old = services.repository.read(transaction, type_, id_)
-    if old is None:
+    """Return the current version, if the client may see it; it may be a deleted one.
+
+    Raises:
+        FHIRError: `not-found` for what is absent or hidden.
+
+    """
+    filters = require(exchange.who, type_, interaction)
+    stored = exchange.services.repository.read(snapshot, type_, id_)
+    if stored is None:
         raise not_found(type_, id_)
-    filters = require(exchange.who, type_, "update")
-    decided = services.gate.of_row(transaction, exchange.who, old)
-    exchange.patients += decided.patients
-    if not services.gate.permits(transaction, decided, old, filters):
+    if not is_seen(exchange, snapshot, stored, filters):
         exchange.reason = "consent"
         raise not_found(type_, id_)
-    return old
+    return stored
 
 
-def _match_version(exchange: Exchange, old: Stored) -> None:
-    asked = exchange.request.headers.get("if-match")
-    if asked is None:
-        return
-    match = _E_TAG.fullmatch(asked.strip())
-    if match is None or int(match[1]) != old.version:
-        raise PreconditionFailed
+def noted(exchange: Exchange, transaction: Transaction, written: Written) -> Written:
+    """Return what was written, told to the exchange for its audit leaf."""
+    exchange.about(transaction, written.stored.patient_key)
+    exchange.written = [*exchange.written, written.stored.seq]
+    if written.type == "Patient":
+        exchange.patients.append(written.id)
+    return written
+
+
+def logged(exchange: Exchange, transaction: Transaction, status: int) -> None:
+    """Write the audit leaf in the transaction that it reports."""
+    transaction.audit(exchange.leaf(status, Outcome.ALLOWED))
+
+
+def answer(exchange: Exchange, written: Written, status: int) -> Response:
+    """Return the response to a write whose transaction is durable.
+
+    With `Prefer: return` a client chooses among the resource, an OperationOutcome
+    and no body; a deletion has no resource to show.
+    """
+    exchange.is_audited = True
+    preferred = prefer(exchange.request)
+    headers = version_headers(written.stored)
+    if status == CREATED:
+        headers += (("location", _version_url(exchange, written)),)
+    headers += preferred.applied("return")
+    if preferred.returns == "OperationOutcome":
+        return _told(exchange, status, headers)
+    if written.stored.deleted:
+        return Response(status=NO_CONTENT, headers=headers)
+    if preferred.returns == "minimal" or not written.body:
+        return resource_response(b"", status=status, headers=headers)
+    headers += (("content-location", _version_url(exchange, written)),)
+    return resource_response(written.body, status=status, headers=headers)
+
+
+OK, CREATED, NO_CONTENT = 200, 201, 204
+
+
+def _version_url(exchange: Exchange, written: Written) -> str:
+    base = exchange.services.base_url
+    return f"{base}/{written.type}/{written.id}/_history/{written.stored.version}"
+
+
+def _told(exchange: Exchange, status: int, headers: tuple[Header, ...]) -> Response:
+    outcome = operation_outcome(
+        [
+            Issue(
+                type=IssueType.INFORMATIONAL,
+                diagnostics="The interaction was successful.",
+                severity=Severity.INFORMATION,
+            )
+        ],
+        exchange.request.request_id,
+    )
+    return resource_response(
+        fhir_json.dumps(outcome),
+        status=OK if status == NO_CONTENT else status,
+        headers=headers,
+    )

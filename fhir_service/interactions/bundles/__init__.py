@@ -1,0 +1,1 @@
+"""Batch and transaction: a Bundle of requests, each with its own answer."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
+from conformance.compartments import url as compartment_url
 from conformance.search_parameters import SearchParameter, parameters
 
 OAUTH_URIS: Final = (
@@ -127,6 +128,7 @@ class Served:
         interactions: Codes of `SYSTEM_INTERACTIONS`.
         operations: Operations on the system.
         search_parameters: Codes that every type understands, for a system search.
+        compartments: Types whose compartments are searched.
         formats: MIME types and short forms, `json` among them.
         patch_formats: MIME types of patches.
         endpoints: Of the authorization server; None where there is none.
@@ -141,6 +143,7 @@ class Served:
     interactions: tuple[str, ...] = ()
     operations: tuple[Operation, ...] = ()
     search_parameters: tuple[str, ...] = ()
+    compartments: tuple[str, ...] = ()
     formats: tuple[str, ...] = ("application/fhir+json", "json")
     patch_formats: tuple[str, ...] = ()
     endpoints: Endpoints | None = None
@@ -235,6 +238,7 @@ def _rest(served: Served) -> dict[str, Any]:
                 for code in sorted(served.search_parameters)
             ],
             "operation": [_operation(item) for item in served.operations],
+            "compartment": [compartment_url(type_) for type_ in served.compartments],
         }
     )
 
@@ -258,8 +262,15 @@ def _security(served: Served) -> dict[str, Any]:
     return {
         "extension": [{"url": OAUTH_URIS, "extension": uris}],
         **security,
-        "service": [{"coding": [coding], "text": "OAuth 2.0 with SMART App Launch"}],
+        "service": [{"coding": [coding], "text": _way(served.endpoints)}],
     }
+
+
+def _way(endpoints: Endpoints) -> str:
+    """Return how a token is got, for people: FHIR has one code for both."""
+    is_launched = endpoints.authorize is not None
+    name = "App Launch" if is_launched else "Backend Services"
+    return f"OAuth 2.0 with SMART {name}"
 
 
 def _resource(served: ServedType) -> dict[str, Any]:

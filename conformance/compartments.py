@@ -34,6 +34,12 @@ def compartments() -> tuple[str, ...]:
     return tuple(_table())
 
 
+def url(compartment: str) -> str:
+    """Return the canonical of a compartment's definition."""
+    id_ = f"{compartment[0].lower()}{compartment[1:]}"
+    return f"http://hl7.org/fhir/CompartmentDefinition/{id_}"
+
+
 @cache
 def members(compartment: str) -> Mapping[str, tuple[str, ...]]:
     """Return type → search parameters that put a resource into a compartment.

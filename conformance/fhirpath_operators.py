@@ -190,11 +190,23 @@ def _arithmetic(operator: str, left: Code, right: Code) -> Run:
     return run
 
 
+def _operand(code: Code) -> Truth:
+    """Return the truth of an operand; a path that is no boolean asks for existence.
+
+    `telecom or endpoint` would be empty where neither is there, and an invariant that
+    is empty tells nothing; what is meant is that one of them exists.
+    """
+    if code.truth is not None or code.type == "boolean":
+        return truth_of(code)
+    run = items_of(code)
+    return lambda item, scope: bool(run(item, scope))
+
+
 def binary(operator: str, left: Code, right: Code) -> Code:
     """Return the code of an operator between two expressions."""
     of_scope = left.of_scope and right.of_scope
     if operator in _LOGIC:
-        truth = _LOGIC[operator](truth_of(left), truth_of(right))
+        truth = _LOGIC[operator](_operand(left), _operand(right))
     elif operator in _ORDER:
         truth = _ordered(operator, left, right)
     elif operator in {"=", "!="}:

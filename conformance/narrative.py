@@ -36,6 +36,11 @@ _SAFE_LINK = re.compile(
 )
 """A scheme that runs nothing, or none: no colon before the first `/`, `?` or `#`."""
 
+_OWN_IMAGE = re.compile(
+    r"#|data:image/(?:png|jpeg|gif);|(?!//)[^:?#]*(?:[?#]|$)", re.IGNORECASE
+)
+"""An image that is in the resource or on this server: none that reports a reader."""
+
 _ACTIVE_STYLE = re.compile(
     r"expression\s*\(|script:|@import|behavior\s*:|binding\s*:", re.IGNORECASE
 )
@@ -59,6 +64,8 @@ def _attribute_problem(name: str, value: str) -> str | None:
         return "An attribute that a narrative may not have."
     if name in _LINKS and _SAFE_LINK.match(value.strip()) is None:
         return "A link that is neither http(s), mailto, tel nor within the resource."
+    if name == "src" and _OWN_IMAGE.match(value.strip()) is None:
+        return "An image of another server, which would learn who reads the narrative."
     if name == "style" and _ACTIVE_STYLE.search(value):
         return "A style that runs or loads something."
     return None

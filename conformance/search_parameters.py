@@ -48,6 +48,7 @@ __all__ = [
     "Uri",
     "Value",
     "date_range",
+    "element_types",
     "extract_all",
     "extractor",
     "not_compiled",
@@ -134,6 +135,18 @@ def parameters(type_: str) -> Mapping[str, SearchParameter]:
             for code, record in sorted(_records(type_).items())
         }
     )
+
+
+@cache
+def element_types(type_: str, code: str) -> frozenset[str]:
+    """Return the types of the elements that a parameter looks at.
+
+    Raises:
+        FHIRError: `not-supported` for what is no resource type.
+
+    """
+    branches = _records(type_).get(code, {}).get("branches", ())
+    return frozenset(branch["type"] for branch in branches if "type" in branch)
 
 
 @cache

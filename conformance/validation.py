@@ -164,7 +164,7 @@ def _shortened(found: list[Finding], root: str) -> list[Issue]:
     return [finding.issue(root) for finding in first] + [more]
 
 
-_BEYOND = (
+BEYOND = (
     "Bindings that are extensible, preferred or examples.",
     "Whether a display belongs to its code.",
     "Whether a reference resolves, and whether its target meets a profile.",
@@ -172,6 +172,7 @@ _BEYOND = (
     "Where an extension may be used.",
     "Canonical references: whether what they name exists.",
 )
+"""What is looked at in no resource."""
 
 
 def not_checked() -> list[str]:
@@ -192,4 +193,4 @@ def not_checked() -> list[str]:
         for url in sorted(definitions.profile_urls())
         if (reason := profile(url).not_checked) is not None
     ]
-    return [*_BEYOND, *value_sets, *invariants, *profiles]
+    return [*BEYOND, *value_sets, *invariants, *profiles]

@@ -30,7 +30,7 @@ _CHARACTER = r"\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff"
 _VISIBLE = r"[\x21-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 
 _OWN_PATTERNS = {
-    "string": f"[{_CHARACTER}]{{1,{MAX_STRING}}}",
+    "string": rf"(?=[ \t\n\r]*[^ \t\n\r])[{_CHARACTER}]{{1,{MAX_STRING}}}",
     "code": rf"{_VISIBLE}+(?:[ \t\n\r]{_VISIBLE}+)*",
     "uri": f"{_VISIBLE}+",
 }

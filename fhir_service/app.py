@@ -15,6 +15,7 @@ from fhir_service.auth.services import AuthServices
 from fhir_service.auth_routes import auth_blueprint
 from fhir_service.deployment import Deployment, open_deployment, opened
 from fhir_service.metrics import Metrics
+from fhir_service.pages.api_documentation import documentation_blueprint
 from fhir_service.pages.login import pages_blueprint
 from fhir_service.readiness import Probe, readiness
 from fhir_service.rest.door import Service
@@ -55,6 +56,7 @@ def create_app(deployment: Deployment, metrics: Metrics) -> Flask:
     application.register_blueprint(fhir_blueprint(deployment.services))
     application.register_blueprint(auth_blueprint(deployment.auth))
     application.register_blueprint(pages_blueprint(deployment.auth))
+    application.register_blueprint(documentation_blueprint(deployment))
     _add_probes(application, deployment, metrics)
     _add_error_handlers(application)
     application.after_request(_name_route)

@@ -37,6 +37,7 @@ HEADERS: Mapping[str, str] = MappingProxyType(
 LINKS: tuple[tuple[str, str], ...] = (
     ("What this FHIR server offers", "/fhir/metadata"),
     ("How programs get access", "/fhir/.well-known/smart-configuration"),
+    ("API documentation", "/docs"),
 )
 """What the first page links to: (text, path), open to everybody."""
 

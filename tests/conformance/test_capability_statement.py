@@ -34,6 +34,7 @@ SERVED = Served(
     types=(OBSERVATION,),
     interactions=("batch",),
     search_parameters=("_id",),
+    compartments=("Patient", "RelatedPerson"),
     endpoints=Endpoints(
         authorize="https://ehr.example/auth/authorize",
         token="https://ehr.example/auth/token",  # noqa: S106 - a URL
@@ -167,6 +168,10 @@ def test_what_is_served_is_what_is_said():
                         "type": "token",
                     }
                 ],
+                "compartment": [
+                    "http://hl7.org/fhir/CompartmentDefinition/patient",
+                    "http://hl7.org/fhir/CompartmentDefinition/relatedPerson",
+                ],
             }
         ],
     }
@@ -190,6 +195,14 @@ def test_without_an_authorization_server_there_is_no_service():
     [rest] = statement(WITHOUT_SECURITY)["rest"]
 
     assert rest["security"] == {"cors": True}
+
+
+def test_without_a_launch_the_way_to_a_token_is_that_of_backends():
+    served = replace(SERVED, endpoints=Endpoints(token="https://ehr.example/token"))  # noqa: S106 - a URL
+
+    [service] = statement(served)["rest"][0]["security"]["service"]
+
+    assert service["text"] == "OAuth 2.0 with SMART Backend Services"
 
 
 @pytest.mark.parametrize(

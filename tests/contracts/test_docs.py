@@ -23,6 +23,7 @@ import click
 import pytest
 from werkzeug.serving import make_server
 
+from conformance.classes import REFUSED
 from conformance.validation import validate
 from consent.audit.entry import AuditRecord, Interaction, Outcome
 from consent.audit.verification import Kind as FindingKind
@@ -50,23 +51,20 @@ from fhir_service.ingest.intake import TRANSACTION
 from fhir_service.ingest.receipt import MAX_ITEMS, Fate, Receipt
 from fhir_service.ingest.recognition import DELETED
 from fhir_service.ingest.refused import MAX_PARTS, NOT_KEPT
-from fhir_service.interactions.write import WRITABLE
+from fhir_service.interactions.compartment import MAX_TYPES
+from fhir_service.interactions.includes import MAX_INCLUDED
+from fhir_service.interactions.planner import CHAINED
+from fhir_service.interactions.received import NOT_WRITTEN
+from fhir_service.rest.parameters import MAX_PARAMETERS
 from fhir_service.rest.refusals import MAX_QUERY
 from fhir_service.routes import ROUTES
-from fhir_service.search.query import (
-    DEFAULT_COUNT,
-    MAX_COUNT,
-    MAX_DATES,
-    MAX_PARAMETERS,
-)
-from fhir_service.search.supported import (
-    NEEDS_PATIENT,
-    REFUSED_PARAMETERS,
-    RESULT_PARAMETERS,
-    SORTABLE,
-    SUPPORTED,
-)
-from fhir_service.search.values import MAX_ALTERNATIVES, PREFIXES
+from fhir_service.search import asking, results
+from fhir_service.search.chain import MAX_HAS, MAX_HOPS
+from fhir_service.search.criterion import MAX_VALUES
+from fhir_service.search.parse import MAX_COMPARISONS, MAX_JOINS
+from fhir_service.search.parse import REFUSED as REFUSED_PARAMETERS
+from fhir_service.search.prefix import PREFIXES
+from fhir_service.search.results import DEFAULT_COUNT, MAX_COUNT, MAX_SORT
 from fhir_service.settings import SETTINGS, read_settings
 from fhir_service.storage import accounts, keys
 from fhir_service.storage.engine import RESTART_PAGES
@@ -395,28 +393,21 @@ def test_every_route_is_documented(deployment):
     assert told == served
 
 
-def test_every_search_parameter_is_documented():
+def test_every_parameter_type_and_its_modifiers_are_documented():
     told = {
-        row[0].strip("`"): words(row[1])
-        for row in rows(section("search.md", "## Parameters"))
+        row[0]: words(row[2]) for row in rows(section("search.md", "## Parameters"))
     }
 
-    assert told == {type_: set(found) for type_, found in SUPPORTED.items()}
+    for type_, modifier in asking.MODIFIERS:
+        [modifiers] = [of for types, of in told.items() if type_ in types.split(", ")]
+        assert modifier is None or modifier in {one.lstrip(":") for one in modifiers}
 
 
 def test_every_refused_and_every_result_parameter_is_documented():
     text = text_of("search.md")
 
-    assert words(text) >= REFUSED_PARAMETERS | RESULT_PARAMETERS
+    assert words(text) >= REFUSED_PARAMETERS | results.NAMES
     assert set(PREFIXES) <= words(section("search.md", "## Dates"))
-
-
-def test_what_is_sorted_and_what_needs_a_patient_is_documented():
-    text = section("search.md", "## Rules")
-
-    for type_, names in SORTABLE.items():
-        assert {type_, *names} <= words(text)
-    assert words(section("search.md", "### A patient must be named")) >= NEEDS_PATIENT
 
 
 def test_the_limits_of_a_search_are_the_documented_ones():
@@ -428,15 +419,24 @@ def test_the_limits_of_a_search_are_the_documented_ones():
             DEFAULT_COUNT,
             MAX_COUNT,
             MAX_PARAMETERS,
-            MAX_ALTERNATIVES,
-            MAX_DATES,
+            MAX_VALUES,
+            MAX_COMPARISONS,
+            MAX_HOPS,
+            MAX_HAS,
+            MAX_JOINS,
+            MAX_SORT,
+            MAX_TYPES,
+            MAX_INCLUDED,
+            CHAINED,
             MAX_QUERY,
         )
     ]
 
 
-def test_every_writable_type_is_documented():
-    assert words(section("request.md", "## What can be written")) >= WRITABLE
+def test_every_type_that_is_not_written_is_documented():
+    named = words(section("request.md", "## What can be written"))
+
+    assert named >= {*REFUSED, *NOT_WRITTEN}
 
 
 def test_every_scope_of_discovery_is_documented():
@@ -852,8 +852,8 @@ def test_the_limits_of_a_request_are_the_documented_ones():
     }
 
     assert told["characters of a query"] == str(MAX_QUERY)
-    assert told["parameters, tokens and dates of a search"] == (
-        f"{MAX_PARAMETERS}, {MAX_ALTERNATIVES} and {MAX_DATES}"
+    assert told["parameters, values of one, and dates or numbers of a search"] == (
+        f"{MAX_PARAMETERS}, {MAX_VALUES} and {MAX_COMPARISONS}"
     )
     assert told["refused parts of one delivery that quarantine keeps"] == str(MAX_PARTS)
 

@@ -70,8 +70,9 @@ def pins(name):
         if text.startswith("--hash=sha256:"):
             found[package][1] += 1
         else:
-            package, separator, version = text.partition("==")
+            written, separator, version = text.partition("==")
             assert separator, f"{name}: {text} is not pinned"
+            package = written.partition("[")[0]
             found[package] = [version.partition(" ")[0], 0]
     return found
 

@@ -498,9 +498,12 @@ def test_a_whole_denied_patient_looks_like_one_who_is_not_here(twins):
     for clinic in twins:
         clinic.world.create(patient("Organization/elsewhere"), clinic.admin)
     with_patient, _ = twins
-    stranger = {"resourceType": "Patient", "active": True}
+    keeper = with_patient.world.client(
+        "keeper", "system/*.c", organization="Organization/elsewhere"
+    )
+    stranger = patient("Organization/elsewhere")
     hidden = with_patient.world.create(stranger, with_patient.admin)["id"]
-    made = with_patient.world.create(observation(hidden), with_patient.admin)["id"]
+    made = with_patient.world.create(observation(hidden), keeper)["id"]
 
     for path in (
         f"/fhir/Patient/{hidden}",

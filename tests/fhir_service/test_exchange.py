@@ -26,7 +26,7 @@ def filled(clinic):
 def requests_of(clinic):
     """Return (method, path, body, headers, status, interaction, outcome) rows."""
     [seen] = clinic.found(f"Observation?patient={clinic.patient}")
-    one, reader = clinic.patient, clinic.ehr
+    one, reader, writer = clinic.patient, clinic.ehr, clinic.admin
     nobody = {"Authorization": "Bearer unknown"}
     narrow = clinic.world.client("narrow", "system/Patient.r")
     read, search, create = Interaction.READ, Interaction.SEARCH, Interaction.CREATE
@@ -37,21 +37,30 @@ def requests_of(clinic):
         ("GET", f"/fhir/Observation/{seen['id']}", None, reader, 200, read, allowed),
         ("GET", "/fhir/metadata", None, {}, 200, Interaction.CAPABILITIES, allowed),
         ("GET", "/fhir/CodeSystem/measurement", None, {}, 200, read, allowed),
-        ("GET", "/fhir/Observation", None, reader, 400, search, error),
+        ("GET", "/fhir/Observation?code:in=x", None, reader, 400, search, error),
         ("GET", "/fhir/Patient/1", None, {}, 401, read, denied),
         ("GET", "/fhir/Patient/1", None, nobody, 401, read, denied),
         ("GET", "/fhir/Observation/1", None, narrow, 403, read, denied),
         ("GET", "/fhir/Observation/1", None, reader, 404, read, denied),
         ("GET", "/fhir/CodeSystem/other", None, reader, 404, read, denied),
         ("GET", "/fhir/Nonsense/1", None, reader, 404, read, denied),
-        ("GET", "/fhir/", None, reader, 404, unknown, denied),
-        ("GET", "/fhir", None, reader, 404, unknown, denied),
+        ("GET", "/fhir/", None, reader, 400, search, error),
+        ("GET", "/fhir", None, reader, 400, search, error),
         ("GET", "/fhir/a/b/c", None, reader, 404, unknown, denied),
-        ("DELETE", "/fhir/Patient/1", None, reader, 405, unknown, error),
-        ("PATCH", "/fhir/Patient/1", None, reader, 405, unknown, error),
-        ("PUT", "/fhir/Patient", b"{}", reader, 405, unknown, error),
+        ("DELETE", "/fhir/Patient/1", None, reader, 403, Interaction.DELETE, denied),
+        ("DELETE", "/fhir/Consent/1", None, writer, 405, Interaction.DELETE, error),
+        ("PATCH", "/fhir/Patient/1", None, reader, 403, Interaction.PATCH, denied),
+        ("PUT", "/fhir/Patient", patient(), writer, 400, Interaction.UPDATE, error),
         ("TRACE", "/fhir/Patient/1", None, reader, 405, unknown, error),
-        ("OPTIONS", "/fhir/Patient/1", None, reader, 405, unknown, error),
+        (
+            "OPTIONS",
+            "/fhir/Patient/1",
+            None,
+            {},
+            204,
+            Interaction.CAPABILITIES,
+            allowed,
+        ),
         ("BREW", "/fhir/Patient/1", None, reader, 405, unknown, error),
         ("GET", "/device-data/open-mhealth", None, reader, 405, unknown, error),
         ("GET", "/fhir/Patient?_format=xml", None, reader, 406, search, error),

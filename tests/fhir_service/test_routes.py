@@ -4,11 +4,10 @@ import pytest
 from worlds import observation, same_for
 
 from fhir_service.auth.scopes import parse_scopes
-from fhir_service.interactions.capabilities import READ_ONLY
-from fhir_service.interactions.write import WRITABLE
+from fhir_service.interactions.capabilities import NEVER_DELETED, searched
+from fhir_service.interactions.received import WRITABLE
 from fhir_service.rest.message import Request
 from fhir_service.routes import ROUTES, hot_routes
-from fhir_service.search.supported import SUPPORTED
 
 
 def request_of(clinic, path, method="GET", **headers):
@@ -86,9 +85,10 @@ def test_the_hot_door_passes_on_what_it_does_not_know(clinic, method, path):
         "/fhir/Patient/..%2F..%2Fetc",
         "/fhir/Patient/%2e%2e/Patient",
         "/fhir/Patient/" + "a" * 65,
-        "/fhir/Patient/1/_history/1",
+        "/fhir/Patient/1/_history/1/2",
         "/fhir/Patient/1/$everything",
-        "/fhir/$export",
+        "/fhir/Patient/%2e",
+        "/fhir/Patient/1/$",
         "/FHIR/Patient/1",
         "/device-data/",
         "/device-data/a/b",
@@ -111,9 +111,16 @@ def test_another_method_in_a_header_is_ignored(clinic):
 
 
 def test_every_route_of_the_table_needs_a_token_but_the_published_ones(clinic):
-    published = {"/fhir/metadata", "/fhir/CodeSystem/{id}"}
+    published = {"/fhir/metadata", "/fhir/CodeSystem/{id}", "/fhir/$versions"}
     for route in ROUTES:
-        path = route.template.format(type="Patient", id="measurement", source="x")
+        path = route.template.format(
+            type="Patient",
+            id="measurement",
+            source="x",
+            version="1",
+            member="*",
+            operation="$x",
+        )
 
         answer = clinic.world.http.open(path, method=route.method)
 
@@ -126,22 +133,18 @@ def test_every_served_type_is_in_the_capability_statement_as_it_is_served(clinic
 
     [rest] = statement["rest"]
     told = {one["type"]: one for one in rest["resource"]}
-    assert told.keys() == {*SUPPORTED, *READ_ONLY}
-    for type_, parameters in SUPPORTED.items():
-        found = {one["name"] for one in told[type_]["searchParam"]}
-        assert found == set(parameters)
-    writing = {
-        type_
-        for type_, one in told.items()
-        if {"create", "update"} <= {each["code"] for each in one["interaction"]}
-    }
-    assert writing == set(WRITABLE)
+    assert told.keys() == set(WRITABLE)
+    for type_, one in told.items():
+        found = {parameter["name"] for parameter in one["searchParam"]}
+        assert found == set(searched(type_))
+        codes = {each["code"] for each in one["interaction"]}
+        assert ("delete" in codes) is (type_ not in NEVER_DELETED)
 
 
 def test_a_scope_of_everything_covers_every_route(clinic):
     scopes = parse_scopes("system/*.cruds")
 
-    for type_ in SUPPORTED:
+    for type_ in WRITABLE:
         for interaction in ("read", "search-type", "create", "update"):
             assert scopes.allows(type_, interaction) is not None
     assert clinic.world

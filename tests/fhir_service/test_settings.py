@@ -37,6 +37,7 @@ BAD = {
     "TIME_ZONE": "Mars/Olympus",
     "DEFAULT_POLICY": "permit",
     "ENCRYPT_BODIES": "yes",
+    "UPDATE_CREATES": "on",
     "AUDIT_WAIT": "no",
     "AUDIT_CHECKPOINT_S": "0",
     "TOKEN_LIFETIME_S": "86400",

@@ -95,7 +95,7 @@ def test_return_minimal_answers_without_a_body(clinic):
         ({"effectiveDateTime": "2026-02-30"}, 422, "Observation.effective"),
         ({"effectiveDateTime": "2026-01-01T10:00:00"}, 422, None),
         ({"resourceType": "Patient"}, 400, "resourceType"),
-        ({"subject": {"reference": "Patient/nobody"}}, 422, "Observation"),
+        ({"subject": {"reference": "Patient/nobody"}}, 422, "Observation.subject"),
         ({"subject": {"reference": "Group/1"}}, 422, None),
         ({"subject": {"reference": "https://elsewhere.example/Patient/1"}}, 422, None),
     ],
@@ -121,7 +121,7 @@ def test_several_faults_are_told_at_once(clinic):
     assert len(answer.json["issue"]) == 2
 
 
-@pytest.mark.parametrize("type_", ["Condition", "CodeSystem", "AuditEvent", "Nonsense"])
+@pytest.mark.parametrize("type_", ["AuditEvent", "Subscription", "Bundle", "Nonsense"])
 def test_an_unsupported_type_is_not_written(clinic, type_):
     answer = post(clinic, {"resourceType": type_})
 
@@ -166,16 +166,6 @@ def test_an_update_is_the_next_version(clinic):
     assert read.json == answer.json
 
 
-@pytest.mark.parametrize("match", ['W/"2"', '"1"', "*", "1", 'W/"x"', 'W/""'])
-def test_an_update_of_another_version_than_the_current_is_refused(clinic, match):
-    clinic.consented()
-    made = post(clinic, observation(clinic.patient)).json
-
-    answer = put(clinic, made, **{"If-Match": match})
-
-    assert answer.status_code == 412
-
-
 def test_a_resource_does_not_move_to_another_patient(clinic):
     clinic.consented()
     made = post(clinic, observation(clinic.patient)).json
@@ -217,9 +207,10 @@ def test_an_update_creates_nothing(clinic):
 @pytest.mark.parametrize(
     ("method", "header", "value"),
     [
-        ("POST", "If-None-Exist", "identifier=1"),
-        ("POST", "If-None-Exist", ""),
-        ("PUT", "If-None-Match", "*"),
+        ("POST", "If-Match", 'W/"1"'),
+        ("POST", "If-None-Match", "*"),
+        ("PUT", "If-None-Exist", "identifier=1"),
+        ("PUT", "If-Unmodified-Since", "Fri, 20 Nov 2026 12:00:00 GMT"),
     ],
 )
 def test_a_condition_that_is_not_understood_is_refused(clinic, method, header, value):

@@ -21,6 +21,7 @@ from fhir_service.metrics import Metrics
 from fhir_service.rest.content import is_form
 from fhir_service.rest.message import Header, Request, Response
 from fhir_service.rest.refusals import MAX_QUERY, status_of
+from fhir_service.rest.rendered import RenderedPages
 from fhir_service.storage.body import RequestSeal
 from fhir_service.storage.engine import Database, Snapshot, Transaction
 from fhir_service.storage.repository import Repository
@@ -47,6 +48,7 @@ class Services:
         clock: Microseconds since 1970.
         capabilities: Returns the CapabilityStatement as JSON; made when first asked.
         metrics: Counts what is received and what fails.
+        pages: Pages that were rendered before.
         page_lifetime_s: How long the link to a next page holds.
         update_creates: Whether an update of what does not exist creates it.
         awaits_audit: Whether a response waits for its audit row; False only in the
@@ -65,6 +67,7 @@ class Services:
     capabilities: Callable[[], bytes]
     metrics: Metrics
     page_lifetime_s: int
+    pages: RenderedPages = field(default_factory=RenderedPages)
     update_creates: bool = False
     awaits_audit: bool = True
 

@@ -19,11 +19,11 @@ from fhir_service.interactions.planner import Planner
 from fhir_service.search.criteria import Criterion, SearchQuery
 from fhir_service.search.sort import compared, sort_key
 from fhir_service.storage.predicate import Clause
-from fhir_service.storage.resources import Stored
+from fhir_service.storage.resources import Shown, Stored
 from fhir_service.storage.scan import Order
 
-Row = tuple[int, Stored]
-"""Key of the order, and the version."""
+Row = tuple[int, Shown | Stored]
+"""Key of the order, and the version: all of it where something is included."""
 
 Extra = Callable[[Planner, str, int | None], Clause]
 
@@ -120,14 +120,13 @@ class Pages:
         self, after: tuple[Any, ...] | None, count: int
     ) -> tuple[list[Row], tuple[Any, ...] | None]:
         """Return one type after the other, each in its own order."""
+        find = self._planner.versions if self._query.includes else self._planner.shown
         number, *at = after or (0,)
         position: Key | None = (at[0], at[1]) if at else None
         found: list[tuple[int, Row]] = []
         for place, plan in enumerate(self._plans[number:], number):
             wanted = count + 1 - len(found)
-            found += [
-                (place, row) for row in self._planner.versions(plan, position, wanted)
-            ]
+            found += [(place, row) for row in find(plan, position, wanted)]
             if len(found) > count:
                 break
             position = None

@@ -41,11 +41,12 @@ from fhir_service.search.criteria import (
 )
 from fhir_service.search.postings import ROW_CODES
 from fhir_service.storage import conditions, observations, patients, scan, types
+from fhir_service.storage.body import Item
 from fhir_service.storage.engine import Snapshot
 from fhir_service.storage.observations import Question
 from fhir_service.storage.patients import PatientState
 from fhir_service.storage.predicate import EVERYTHING, NOTHING, Clause, View, clause
-from fhir_service.storage.resources import Stored
+from fhir_service.storage.resources import Shown, Stored
 from fhir_service.storage.scan import Order, Scan
 from fhir_service.storage.tokens import UNDATED
 
@@ -326,6 +327,21 @@ class Planner:
                 raise _too_costly()
         return found[:count]
 
+    def shown(
+        self, plan: Plan, after: Key | None, count: int
+    ) -> Sequence[tuple[int, Shown | Stored]]:
+        """Return the same as `versions`, with no more than a page needs of them."""
+        source = plan.source
+        if (
+            isinstance(source, Question)
+            and plan.is_exact
+            and not is_oldest_first(source)
+        ):
+            return observations.page(
+                self._snapshot, replace(source, after=after), count
+            )
+        return self.versions(plan, after, count)
+
     def _fetch(
         self, source: Question | Scan, after: Key | None, count: int
     ) -> list[tuple[int, Stored]]:
@@ -375,12 +391,13 @@ class Planner:
             return observations.total(self._snapshot, plan.source)
         return scan.total(self._snapshot, plan.source)
 
-    def bodies(self, versions: Sequence[Stored]) -> list[bytes]:
+    def bodies(self, versions: Sequence[Shown | Stored]) -> list[bytes]:
         """Return the JSON of versions."""
-        return self._repository.codec.decode_many(
-            self._snapshot,
-            [(one.patient_key, one.row, one.version, one.body) for one in versions],
-        )
+        return self._repository.codec.decode_many(self._snapshot, _items(versions))
+
+    def identity(self, versions: Sequence[Shown | Stored]) -> bytes:
+        """Return what tells these stored versions from all others."""
+        return self._repository.codec.identity(_items(versions))
 
     def referring(self, has: Has) -> list[Stored]:
         """Return what refers; one of each index set where all in a set refer alike."""
@@ -395,6 +412,10 @@ class Planner:
             return self.all(plan)
         found = scan.samples(self._snapshot, plan.source, CHAINED + 1)
         return _not_too_many(found)
+
+
+def _items(versions: Sequence[Shown | Stored]) -> list[Item]:
+    return [(one.patient_key, one.row, one.version, one.body) for one in versions]
 
 
 def _not_too_many(found: list[Stored]) -> list[Stored]:

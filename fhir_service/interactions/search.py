@@ -15,7 +15,8 @@ from conformance.issues import FHIRError, Issue, IssueType, Severity
 from fhir_service.auth.bearer import require
 from fhir_service.exchange import Exchange, resource_response
 from fhir_service.interactions import provenance
-from fhir_service.interactions.includes import Body, Included
+from fhir_service.interactions.entries import INCLUDE, MATCH, matches, written
+from fhir_service.interactions.includes import Included
 from fhir_service.interactions.pages import Found, Pages
 from fhir_service.interactions.planner import Planner
 from fhir_service.rest.bundle import Link, searchset
@@ -23,12 +24,12 @@ from fhir_service.rest.message import Response
 from fhir_service.rest.paging import seal_numbers, unseal_numbers
 from fhir_service.rest.parameters import Pair, parameters
 from fhir_service.rest.prefer import prefer
-from fhir_service.rest.projection import projected
 from fhir_service.search.criteria import Condition, Include, SearchQuery
 from fhir_service.search.parse import parse
 from fhir_service.storage import patients
 from fhir_service.storage.engine import Snapshot
 from fhir_service.storage.predicate import Clause
+from fhir_service.storage.resources import Shown, Stored
 
 PAGE = "_page"
 """Our own parameter that carries the continuation token."""
@@ -109,7 +110,7 @@ def asked(
     place = exchange.services.repository.deployment
     query = parse(
         types,
-        [pair for pair in pairs if pair[0] != PAGE and pair[0] not in drop],
+        tuple(pair for pair in pairs if pair[0] != PAGE and pair[0] not in drop),
         base_urls=place.own_bases,
         zone=place.zone,
         now_us=exchange.now_us,
@@ -137,31 +138,30 @@ def answered(exchange: Exchange, snapshot: Snapshot, asked: Asked) -> Response:
         )
     planner = Planner(services, snapshot, exchange.who)
     found = Pages(planner, query, asked.extra).find(after)
-    bodies = planner.bodies([stored for _, stored in found.rows])
-    matches = list(zip((stored for _, stored in found.rows), bodies, strict=True))
-    found, bodies = _with_rendered(exchange, snapshot, asked, found, bodies)
-    included = _included(exchange, snapshot, planner, query, matches)
+    versions = [stored for _, stored in found.rows]
+    entries = matches(services, planner, query, versions)
+    found, rendered = _with_rendered(exchange, snapshot, asked, found)
+    included = _included(exchange, snapshot, planner, query, versions)
     account(exchange, snapshot, found, included)
-    return resource_response(bundle(exchange, asked, found, bodies, included))
+    return resource_response(
+        bundle(exchange, asked, found, [entries, rendered], included)
+    )
 
 
 def _with_rendered(
-    exchange: Exchange,
-    snapshot: Snapshot,
-    asked: Asked,
-    found: Found,
-    bodies: list[bytes],
-) -> tuple[Found, list[bytes]]:
+    exchange: Exchange, snapshot: Snapshot, asked: Asked, found: Found
+) -> tuple[Found, bytes]:
     """Add the Provenances that are rendered on read; all are on the first page."""
     query = asked.query
     if query.types != ("Provenance",):
-        return found, bodies
+        return found, b""
     rendered = provenance.searched(exchange, snapshot, query.conditions)
     if found.total is not None:
         found = replace(found, total=found.total + len(rendered))
-    if asked.token is None and query.count and query.summary != "count":
-        bodies = [*bodies, *(one.body for one in rendered)]
-    return found, bodies
+    if asked.token is not None or not query.count or query.summary == "count":
+        return found, b""
+    bodies = [one.body for one in rendered]
+    return found, written(exchange.services, query, bodies, MATCH)
 
 
 def _included(
@@ -169,12 +169,14 @@ def _included(
     snapshot: Snapshot,
     planner: Planner,
     query: SearchQuery,
-    matches: Sequence[Body],
+    versions: Sequence[Shown | Stored],
 ) -> Included | None:
-    if not query.includes or not matches:
+    if not query.includes or not versions:
         return None
+    whole = [one for one in versions if isinstance(one, Stored)]
     included = Included(exchange, snapshot, planner)
-    included.follow(query.includes, matches)
+    bodies = planner.bodies(whole)
+    included.follow(query.includes, list(zip(whole, bodies, strict=True)))
     return included
 
 
@@ -197,8 +199,11 @@ def account(
         state = patients.by_key(snapshot, key)
         if state is not None and state.id:
             exchange.patients.append(state.id)
-    if shown and not exchange.basis:
-        decided = exchange.services.gate.of_row(snapshot, exchange.who, shown[0])
+    if exchange.basis:
+        return
+    first = next((one for one in shown if isinstance(one, Stored)), None)
+    if first is not None:
+        decided = exchange.services.gate.of_row(snapshot, exchange.who, first)
         exchange.basis = decided.basis
 
 
@@ -206,32 +211,24 @@ def bundle(
     exchange: Exchange,
     asked: Asked,
     found: Found,
-    bodies: Sequence[bytes],
+    entries: Sequence[bytes],
     included: Included | None,
 ) -> bytes:
     """Return the searchset of a page."""
-    query, base = asked.query, exchange.services.base_url
+    query, services = asked.query, exchange.services
+    base = services.base_url
     url = f"{base}{_path(asked)}{_query(tuple(_applied(asked)))}"
     links: list[Link] = [("self", url)]
     if found.last is not None:
         token = _token(exchange, asked, found.last)
         links.append(("next", f"{url}{'&' if '?' in url else '?'}{PAGE}={token}"))
     more = [] if included is None else included.bodies
-    if query.elements or query.summary not in (None, "false"):
-        bodies = [_part(query, body) for body in bodies]
-        more = [_part(query, body) for body in more]
     return searchset(
-        base,
-        bodies,
+        [*entries, written(services, query, more, INCLUDE)],
         links=links,
-        included=more,
         total=found.total,
         outcome=[_ignored(name) for name in query.ignored],
     )
-
-
-def _part(query: SearchQuery, body: bytes) -> bytes:
-    return projected(body, summary=query.summary, elements=query.elements)
 
 
 @lru_cache(maxsize=REMEMBERED)

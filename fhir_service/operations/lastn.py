@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from conformance.issues import FHIRError, IssueType
 from fhir_service.auth.bearer import require
 from fhir_service.exchange import Exchange, resource_response
+from fhir_service.interactions.entries import matches
 from fhir_service.interactions.pages import Found
 from fhir_service.interactions.plan import Plan
 from fhir_service.interactions.planner import Planner
@@ -51,9 +52,10 @@ def lastn(exchange: Exchange) -> Response:
             rows=[] if plan is None else _newest(snapshot, planner, plan, count),
             asked_of=None if plan is None else plan.decided,
         )
-        bodies = planner.bodies([stored for _, stored in found.rows])
+        versions = [stored for _, stored in found.rows]
+        entries = matches(exchange.services, planner, query, versions)
         account(exchange, snapshot, found, None)
-        return resource_response(bundle(exchange, search, found, bodies, None))
+        return resource_response(bundle(exchange, search, found, [entries], None))
 
 
 def _count(exchange: Exchange) -> int:

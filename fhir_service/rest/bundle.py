@@ -16,22 +16,18 @@ _TYPE = b'{"resourceType":"'
 _ID = b'","id":"'
 
 
-def searchset(  # noqa: PLR0913 - one argument a part of the Bundle
-    base: str,
-    bodies: Sequence[bytes],
+def searchset(
+    entries: Iterable[bytes],
     *,
     links: Iterable[Link],
-    included: Sequence[bytes] = (),
     total: int | None = None,
     outcome: Sequence[Issue] = (),
 ) -> bytes:
     """Return a searchset Bundle; empty arrays are left out, as FHIR demands.
 
     Args:
-        base: The public FHIR base, for `fullUrl`.
-        bodies: The resources that match, as stored, in order.
+        entries: What matches, then what is included, as `rendered` returns them.
         links: `self` first.
-        included: What is returned because of a match.
         total: The exact number of matches, where it was asked for.
         outcome: What the client should know, as an OperationOutcome entry.
 
@@ -47,17 +43,26 @@ def searchset(  # noqa: PLR0913 - one argument a part of the Bundle
         )
     )
     parts.append(b"]")
-    entries = _entries(base, bodies, b"match") + _entries(base, included, b"include")
+    shown = [one for one in entries if one]
     if outcome:
-        entries.append(_outcome(outcome))
-    if entries:
-        parts += (b',"entry":[', b",".join(entries), b"]")
+        shown.append(_outcome(outcome))
+    if shown:
+        parts += (b',"entry":[', b",".join(shown), b"]")
     parts.append(b"}")
     return b"".join(parts)
 
 
-def _entries(base: str, bodies: Sequence[bytes], mode: bytes) -> list[bytes]:
-    """Return the entries; type and id come first in a body, by our own hand."""
+def rendered(base: str, bodies: Sequence[bytes], mode: bytes) -> bytes:
+    """Return the entries of resources, one after the other; empty where none are.
+
+    Type and id come first in a body, by our own hand.
+
+    Args:
+        base: The public FHIR base, for `fullUrl`.
+        bodies: The resources as stored, in order.
+        mode: `match` or `include`.
+
+    """
     head = f'{{"fullUrl":"{base}/'.encode()
     tail = b',"search":{"mode":"%b"}}' % mode
     found: list[bytes] = []
@@ -69,7 +74,7 @@ def _entries(base: str, bodies: Sequence[bytes], mode: bytes) -> list[bytes]:
             place = b"%b%b/" % (head, opening[len(_TYPE) : -len(_ID)])
         id_ = body[start : body.index(b'"', start)]
         found.append(b'%b%b","resource":%b%b' % (place, id_, body, tail))
-    return found
+    return b",".join(found)
 
 
 def _text(value: str) -> bytes:

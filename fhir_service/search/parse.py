@@ -45,6 +45,12 @@ REMEMBERED: Final = 4096
 _LONGEST: Final = 256
 """Characters of a condition that is remembered."""
 
+QUERIES: Final = 1024
+"""Whole queries that are not read twice: systems ask again what they asked."""
+
+_LONGEST_QUERY: Final = 512
+"""Characters of a query that is remembered."""
+
 REFUSED: Final = frozenset(
     {"_contained", "_containedType", "_content", "_filter", "_list", "_query", "_text"}
 )
@@ -83,11 +89,31 @@ def parse(  # noqa: PLR0913 - all that the reading of a query depends on
     """
     if len(pairs) > MAX_PARAMETERS:
         raise FHIRError(IssueType.TOO_COSTLY, "The search has too many parameters.")
-    types = _types(types, pairs)
-    draft = _Draft(Reading(types, base_urls, zone, now_us), strict)
+    given = tuple(pairs)
+    if _is_remembered(given):
+        return _remembered_query(Reading(types, base_urls, zone, 0), given, strict)
+    return _query(Reading(types, base_urls, zone, now_us), given, strict)
+
+
+def _is_remembered(pairs: tuple[Pair, ...]) -> bool:
+    """Whether a query is short, and means the same at any time: `ap` does not."""
+    return sum(
+        len(name) + len(value) for name, value in pairs
+    ) <= _LONGEST_QUERY and not any("ap" in value for _, value in pairs)
+
+
+def _query(
+    reading: Reading,
+    pairs: tuple[Pair, ...],
+    strict: bool,  # noqa: FBT001 - a cache's key
+) -> SearchQuery:
+    draft = _Draft(reading._replace(types=_types(reading.types, pairs)), strict)
     for name, value in pairs:
         draft.take(name, value)
     return draft.query()
+
+
+_remembered_query = lru_cache(maxsize=QUERIES)(_query)
 
 
 def _types(types: tuple[str, ...], pairs: Sequence[Pair]) -> tuple[str, ...]:

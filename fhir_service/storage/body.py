@@ -17,7 +17,8 @@ https://doi.org/10.6028/NIST.SP.800-38D · https://www.rfc-editor.org/rfc/rfc887
 import os
 import struct
 import threading
-from collections.abc import Callable, Iterable
+from array import array
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
@@ -63,6 +64,7 @@ MAX_DICTIONARY = 127
 _ENCRYPTED = 0x80
 _NONCE_LENGTH = 12
 _TAG_LENGTH = 16
+_TAG_LENGTH = 16
 _CELL = struct.Struct(">qqI")
 _PATIENT = struct.Struct(">q")
 
@@ -106,6 +108,9 @@ class BodyCodec(Protocol):
 
     def decode_many(self, snapshot: Snapshot, items: Iterable[Item]) -> list[bytes]:
         """Return what was stored, in the same order; raises as `decode`."""
+
+    def identity(self, items: Sequence[Item]) -> bytes:
+        """Return a digest that only these stored bodies have, in this order."""
 
 
 def body_codec(
@@ -243,6 +248,10 @@ class EncryptedBodies:
             raise _unreadable(self._table, row, version) from error
         return bodies
 
+    def identity(self, items: Sequence[Item]) -> bytes:
+        """Digest places and authentication tags: a tag tells all that it seals."""
+        return _identity(items, [item[3][-_TAG_LENGTH:] for item in items])
+
 
 _HEADED = 1 + _NONCE_LENGTH
 _DAMAGE = (zstandard.ZstdError, LookupError, ValueError, MemoryError)
@@ -293,6 +302,15 @@ class PlainBodies:
         except _DAMAGE as error:
             raise _unreadable(self._table, row, version) from error
         return bodies
+
+    def identity(self, items: Sequence[Item]) -> bytes:
+        """Digest places and whole bodies: nothing else tells that they are intact."""
+        return _identity(items, [item[3] for item in items])
+
+
+def _identity(items: Sequence[Item], told: Iterable[bytes]) -> bytes:
+    places = array("q", [number for item in items for number in item[:3]])
+    return sha256(places.tobytes() + b"".join(told)).digest()
 
 
 class RequestSeal:

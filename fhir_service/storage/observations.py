@@ -17,7 +17,13 @@ from fhir_service.search.criteria import DateValue
 from fhir_service.storage.conditions import any_of, interval, text_of
 from fhir_service.storage.engine import Snapshot, Transaction
 from fhir_service.storage.predicate import EVERYTHING, Clause
-from fhir_service.storage.resources import RESOURCE_COLUMNS, Stored, stored
+from fhir_service.storage.resources import (
+    RESOURCE_COLUMNS,
+    Shown,
+    Stored,
+    shown,
+    stored,
+)
 from fhir_service.storage.statement import Statement, columns_of
 from fhir_service.storage.tables import (
     coding,
@@ -249,15 +255,19 @@ def _branches(
     ]
 
 
-_HOT = "p.start, p.row, r.seq, r.version, r.body"
+_SHOWN = ", ".join(["p.start", *(f"r.{name}" for name in Shown._fields)])
 _WHOLE = ", ".join(["p.start", *(f"r.{name}" for name in RESOURCE_COLUMNS)])
 
 
-def page(
-    snapshot: Snapshot, question: Question, count: int
-) -> list[tuple[int, int, int, int, bytes]]:
-    """Return up to `count` of (start, row, seq, version, body), in order."""
-    return _selected(snapshot, question, count, _HOT)
+def page(snapshot: Snapshot, question: Question, count: int) -> list[tuple[int, Shown]]:
+    """Return up to `count` of (start, what a page needs), in order.
+
+    The columns of a whole version cost as much again as finding it.
+    """
+    return [
+        (found[0], shown(found[1:]))
+        for found in _selected(snapshot, question, count, _SHOWN)
+    ]
 
 
 def versions(

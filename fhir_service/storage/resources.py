@@ -73,6 +73,16 @@ class Stored(NamedTuple):
     body: bytes
 
 
+class Shown(NamedTuple):
+    """What a page needs of a version; attributes as in `Stored`."""
+
+    row: int
+    patient_key: int
+    version: int
+    seq: int
+    body: bytes
+
+
 _LOCATE = Statement(
     select(directory.c.patient_key, directory.c.row).where(
         directory.c.type == bindparam("type"), directory.c.id == bindparam("id")
@@ -132,7 +142,16 @@ def current(snapshot: Snapshot, row: int) -> Stored | None:
 
 def stored(columns: Sequence[Any]) -> Stored:
     """Return the version whose columns, in `RESOURCE_COLUMNS`, these are."""
-    return Stored._make(columns)
+    return _new(Stored, columns)
+
+
+def shown(columns: Sequence[Any]) -> Shown:
+    """Return what a page needs, of the columns in the order of `Shown`."""
+    return _new(Shown, columns)
+
+
+_new = tuple.__new__
+"""Half the time of `Stored._make`, which counts the columns again for every row."""
 
 
 def insert_one(transaction: Transaction, id_: str, version: Stored) -> None:

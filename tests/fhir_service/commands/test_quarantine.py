@@ -88,7 +88,7 @@ def values_of(deployment, patient_id):
         rows = page(snapshot, Question(patient_key=state.key), 5000)
         bodies = deployment.services.repository.codec.decode_many(
             snapshot,
-            [(state.key, row, version, body) for _, row, _, version, body in rows],
+            [(state.key, one.row, one.version, one.body) for _, one in rows],
         )
     return [body.decode() for body in bodies]
 

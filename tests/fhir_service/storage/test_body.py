@@ -72,6 +72,12 @@ def stored_again(
     return [(*item[:3], body) for item, body in zip(items, bodies, strict=True)]
 
 
+def stored_item(
+    codec: BodyCodec, row: int, text: bytes = BODY
+) -> tuple[int, int, int, bytes]:
+    return 5, row, 2, codec.encode(SNAPSHOT, 5, row, 2, text)
+
+
 @pytest.mark.parametrize("text", [BODY, b"", b"\x00\xff" * 40_000])
 def test_a_body_comes_back(codec, text):
     stored = codec.encode(SNAPSHOT, 5, ROW, 2, text)
@@ -162,6 +168,38 @@ def test_of_many_bodies_the_damaged_one_is_named(encrypted):
 
     with pytest.raises(BodyError, match=f"row {ROW + 1} version 1"):
         encrypted.decode_many(SNAPSHOT, stored)
+
+
+def test_the_same_stored_bodies_have_one_identity(codec):
+    items = [stored_item(codec, row) for row in (ROW, ROW + 1)]
+
+    assert codec.identity(items) == codec.identity(list(items))
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_body_elsewhere_has_another_identity(codec, place):
+    item = stored_item(codec, ROW)
+    moved = list(item)
+    moved[place] += 1
+
+    assert codec.identity([item]) != codec.identity([tuple(moved)])
+
+
+def test_another_body_or_order_has_another_identity(codec):
+    one, other = stored_item(codec, ROW), stored_item(codec, ROW, b'{"id":"2"}')
+
+    digests = {
+        codec.identity(items)
+        for items in ([one], [other], [one, other], [other, one], [])
+    }
+
+    assert len(digests) == 5
+
+
+def test_what_is_encrypted_anew_has_another_identity(encrypted):
+    one, again = stored_item(encrypted, ROW), stored_item(encrypted, ROW)
+
+    assert encrypted.identity([one]) != encrypted.identity([again])
 
 
 def test_without_its_key_a_body_is_gone(encrypted, data_keys, table):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 from urllib.parse import parse_qsl, urlencode, urlsplit
 from zoneinfo import ZoneInfo
 
@@ -27,7 +27,7 @@ MASK = "***"
 """What stands in place of a secret."""
 
 Network = IPv4Network | IPv6Network
-Policy = Literal["deny"]
+Policy = Literal["deny", "basic-normal", "all-normal", "break-glass-only"]
 AuditWait = Literal["durable", "not-awaited"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["json", "text"]
@@ -314,9 +314,11 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         name="default_policy",
-        parse=_one_of("deny"),
+        parse=_one_of(*get_args(Policy)),
         default="deny",
-        means="What holds where no Consent decides. Only `deny` is served.",
+        means="What holds where no Consent decides: `deny`, `basic-normal`, "
+        "`all-normal` or `break-glass-only`, as docs/consent.md defines them. A "
+        "change is written to the audit log at the next start.",
     ),
     Setting(
         name="update_creates",

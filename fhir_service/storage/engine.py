@@ -53,10 +53,10 @@ RESTART_PATIENCE_MS = 200
 BUSY_MS = 10_000
 """How long SQLite waits for another process, such as a command, to finish writing."""
 
-GATHER_S = 0.002
+GATHER_S = 0.005
 """How long the writer waits for more jobs while several come at a time."""
 
-GATHER_JOBS = 8
+GATHER_JOBS = 32
 """Jobs that are worth a commit of their own without waiting."""
 
 GROUP_JOBS = 256

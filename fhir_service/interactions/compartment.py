@@ -15,6 +15,7 @@ from conformance.issues import FHIRError, IssueType
 from conformance.search_parameters import parameters
 from fhir_service.auth.bearer import InsufficientScope, require
 from fhir_service.exchange import Exchange
+from fhir_service.interactions.linked import linked
 from fhir_service.interactions.planner import Planner
 from fhir_service.interactions.search import Extra, answered, asked
 from fhir_service.rest.message import Response
@@ -72,13 +73,23 @@ UNSERVED = frozenset({"AuditEvent", "Subscription"})
 
 
 def in_compartment(compartment: str, id_: str) -> Extra:
-    """Return the condition that a resource is in a compartment."""
-    value = ReferenceValue(compartment, id_)
+    """Return the condition that a resource is in a compartment.
+
+    That of a Patient holds what is about the same person under a linked record.
+    """
+    known_ids: list[str] = []
+
+    def ids(planner: Planner) -> list[str]:
+        if not known_ids:
+            is_person = compartment == "Patient"
+            known_ids.extend(linked(planner, id_) if is_person else (id_,))
+        return known_ids
 
     def inside(planner: Planner, type_: str, key: int | None) -> Clause:
         known = parameters(type_)
+        values = tuple(ReferenceValue(compartment, one) for one in ids(planner))
         asked = [
-            Criterion(parameter=known[code], modifier=None, values=(value,))
+            Criterion(parameter=known[code], modifier=None, values=values)
             for code in members(compartment)[type_]
             if code in known and known[code].type == "reference"
         ]

@@ -13,12 +13,13 @@ from conformance.search_parameters import parameters
 from fhir_service.auth.bearer import require
 from fhir_service.exchange import Exchange, not_found
 from fhir_service.interactions.compartment import in_compartment, may_search
+from fhir_service.interactions.linked import itself, linked
 from fhir_service.interactions.planner import Planner
 from fhir_service.interactions.search import Asked, answered, asked
 from fhir_service.rest.message import Response
 from fhir_service.rest.parameters import Pair
 from fhir_service.rest.parameters import parameters as pairs_of
-from fhir_service.search.criteria import Condition, Criterion, Include, TokenValue
+from fhir_service.search.criteria import Condition, Include
 from fhir_service.search.parse import parse
 from fhir_service.storage.predicate import Clause
 
@@ -88,7 +89,7 @@ def _search(exchange: Exchange, id_: str) -> Asked:
 
     def belongs(planner: Planner, type_: str, key: int | None) -> Clause:
         inside = (
-            planner.clause(type_, key, _itself(id_))
+            planner.clause(type_, key, itself(*linked(planner, id_)))
             if type_ == "Patient"
             else member(planner, type_, key)
         )
@@ -104,14 +105,6 @@ def _search(exchange: Exchange, id_: str) -> Asked:
         ("_lastUpdated", f"ge{value}") for name, value in pairs if name == "_since"
     ]
     return found.also(_conditions(exchange, types[0], since), _shared(types))
-
-
-def _itself(id_: str) -> Criterion:
-    return Criterion(
-        parameter=parameters("Patient")["_id"],
-        modifier=None,
-        values=(TokenValue(None, id_),),
-    )
 
 
 def _types(exchange: Exchange, asked_types: list[Pair]) -> tuple[str, ...]:

@@ -51,7 +51,19 @@ FOLLOWED = {
     "Condition": (
         ("encounter.", "Encounter"),
         ("asserter:Practitioner.", "Practitioner"),
+        ("_has:CarePlan:condition:", "CarePlan"),
     ),
+    "PractitionerRole": (
+        ("practitioner.", "Practitioner"),
+        ("location.", "Location"),
+    ),
+    "CarePlan": (
+        ("goal.", "Goal"),
+        ("care-team.", "CareTeam"),
+        ("condition.", "Condition"),
+    ),
+    "DiagnosticReport": (("result.", "Observation"),),
+    "Task": (("owner:Practitioner.", "Practitioner"), ("encounter.", "Encounter")),
 }
 
 SORTED = {
@@ -64,6 +76,18 @@ SORTED = {
     "Condition": ("onset-date", "recorded-date"),
     "QuestionnaireResponse": ("authored", "status"),
     "RiskAssessment": ("probability", "date"),
+    "Location": ("name", "status", "address-city"),
+    "PractitionerRole": ("date",),
+    "RelatedPerson": ("birthdate", "gender"),
+    "Goal": ("start-date", "lifecycle-status"),
+    "CareTeam": ("date", "status"),
+    "CarePlan": ("date", "status"),
+    "Task": ("period", "authored-on", "priority"),
+    "Communication": ("sent", "received"),
+    "Flag": ("date",),
+    "DiagnosticReport": ("date", "issued"),
+    "DocumentReference": ("date", "description", "period"),
+    "List": ("date", "title"),
     "ValueSet": ("url", "name", "title", "status", "date"),
     "Questionnaire": ("url", "name", "title", "status", "date"),
 }

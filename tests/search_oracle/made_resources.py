@@ -2,6 +2,7 @@
 
 from random import Random
 
+import made_records
 from made_elements import (
     CANONICALS,
     CITIES,
@@ -231,7 +232,8 @@ def fill(clinic: Clinic, seed: int) -> Making:
     for path in (clinic.organization, f"Patient/{clinic.patient}"):
         making.made.append(clinic.world.get(f"/fhir/{path}", clinic.admin).json)
     clinic.consented()
-    for make in (*SHARED, *(patient,) * 8, *PERSONAL):
+    people = (*SHARED, *made_records.SHARED, *(patient,) * 8)
+    for make in (*people, *PERSONAL, *made_records.PERSONAL):
         clinic.world.clock.pass_s(making.random.randint(1, 4_000_000) / 1000)
         made = making.create(make(making))
         if made["resourceType"] == "Patient":

@@ -20,9 +20,10 @@ from conformance.validation import validate
 from fhir_service.bench.figures import Measured
 from fhir_service.bench.payloads import Json, apple_export, point, user_of
 from fhir_service.bench.resources import HEART_RATE, patient
-from fhir_service.bench.stage import BenchError, Stage
+from fhir_service.bench.stage import BenchError, Stage, request
 from fhir_service.ingest.candidates import CONTENT_KEY
 from fhir_service.rest.instant import fhir_instant
+from fhir_service.routes import respond
 from fhir_service.storage import patients, types
 from fhir_service.storage.rows import public_id
 from mappings.measurement import Measurement
@@ -186,6 +187,32 @@ def validation(repeats: int) -> Measured:
 
 
 _VALIDATIONS = 300
+
+
+def validate_operation(stage: Stage, repeats: int) -> Measured:
+    """Return how long `$validate` against a profile of US Core takes.
+
+    Raises:
+        BenchError: where the resource does not meet the profile, or was not held to it.
+
+    """
+    body = fhir_json.dumps({**HEART_RATE, "meta": {"profile": [_US_CORE]}})
+    times: list[float] = []
+    for _ in range(repeats * _OPERATIONS):
+        asked = request("POST", _VALIDATE, stage.administrator, body=body)
+        began = time.perf_counter()
+        response = respond(stage.deployment.services, asked)
+        times.append((time.perf_counter() - began) * 1000)
+        for ticket in response.tickets:
+            ticket.result()
+        if response.status != _OK or b"No error was found" not in response.body:
+            raise BenchError("$validate does not find the Observation valid.")
+    return Measured(key="code.validate-operation", value=median(times))
+
+
+_US_CORE = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-heart-rate"
+_VALIDATE, _OK = "/fhir/Observation/$validate", 200
+_OPERATIONS = 30
 
 
 def help_time(repeats: int) -> Measured:

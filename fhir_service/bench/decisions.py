@@ -3,6 +3,7 @@
 import copy
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from statistics import median
 
 from conformance import fhir_json
@@ -18,37 +19,63 @@ from fhir_service.storage import patients, types
 from fhir_service.storage.engine import Transaction
 from fhir_service.storage.signatures import Signatures
 
-SIGNATURES = 120
-"""Shapes of resource that a patient with many devices has."""
 
-PROVISIONS = (1, 10, 100)
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Case:
+    """A patient about whom is decided.
+
+    Attributes:
+        name: In the key of its figure.
+        consents: How many the patient has given.
+        provisions: Of each consent, the root included.
+        signatures: Shapes of resource that the patient has.
+        warm: Key of the figure of the decision remembered; empty for none.
+
+    """
+
+    name: str
+    consents: int
+    provisions: int
+    signatures: int
+    warm: str = ""
+
+
+CASES = (
+    Case(name="1", consents=1, provisions=1, signatures=120),
+    Case(name="10", consents=1, provisions=10, signatures=120),
+    Case(name="100", consents=1, provisions=100, signatures=120, warm="warm"),
+    Case(name="five", consents=5, provisions=200, signatures=300, warm="warm-five"),
+)
+"""120 signatures are those of a patient with many devices."""
+
 _WARM = 1_000
 
 
 def decisions(stage: Stage, repeats: int) -> Iterator[Measured]:
     """Yield the time of a decision on every signature of a patient."""
-    warm = 0.0
-    for provisions in PROVISIONS:
-        cold, warm = _timed_us(stage, _patient(stage, provisions), repeats)
+    for case in CASES:
+        cold_us, warm_us = _timed_us(stage, _patient(stage, case), repeats)
         yield Measured(
-            key=f"decision.cold-{provisions}",
-            value=cold,
-            note="reading the consents included",
+            key=f"decision.cold-{case.name}",
+            value=cold_us / 1000,
+            note="CPU time, reading the consents included",
         )
-    yield Measured(key="decision.warm", value=warm)
+        if case.warm:
+            yield Measured(key=f"decision.{case.warm}", value=warm_us, note="CPU time")
 
 
-def _patient(stage: Stage, provisions: int) -> str:
-    """Store a patient with one consent and as many signatures as it takes."""
+def _patient(stage: Stage, case: Case) -> str:
+    """Store a patient with consents and as many signatures as it takes."""
     services = stage.deployment.services
-    id_ = stage.create(resources.patient(f"decision-{provisions}", stage.clinic))
-    stage.create(resources.consent_of(id_, stage.clinic, provisions))
+    id_ = stage.create(resources.patient(f"decision-{case.name}", stage.clinic))
+    for _ in range(case.consents):
+        stage.create(resources.consent_of(id_, stage.clinic, case.provisions))
 
     def work(transaction: Transaction) -> None:
         state = patients.by_id(transaction, types.number_of("Patient"), id_)
         if state is None:
             raise BenchError("The bench's patient is not there.")
-        for number in range(SIGNATURES):
+        for number in range(case.signatures):
             _intern(services, transaction, state.key, number)
 
     services.database.write(work)

@@ -3,6 +3,9 @@
 One thread, many connections that stay open, one request on its way in each. It costs
 more of the processor than wrk does, so its shares are lower for the quicker route.
 Prints one line of JSON.
+
+A line of the file of requests is a path, or a path and, after a space, the body that
+is posted there. `NUMBER` in a body becomes a number that no other request has.
 """
 
 import json
@@ -10,8 +13,8 @@ import selectors
 import socket
 import sys
 import time
-from collections.abc import Sequence
-from itertools import cycle
+from collections.abc import Iterator, Sequence
+from itertools import count
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -19,6 +22,9 @@ _CHUNK = 262_144
 _WAIT_S = 1.0
 _END = b"\r\n\r\n"
 _LENGTH = b"content-length: "
+
+NUMBER = "@@@@@@@@@"
+"""Stands in a body for nine digits."""
 
 
 class Connection:
@@ -38,7 +44,7 @@ class Connection:
         self.socket.sendall(request)
 
     def take(self) -> tuple[bool, int] | None:
-        """Return whether it was 200 and how long, once an answer is complete.
+        """Return whether it was good and how long, once an answer is complete.
 
         Raises:
             ConnectionError: where the server closed the connection.
@@ -55,7 +61,7 @@ class Connection:
         if self._missing:
             return None
         size = sum(map(len, self._pieces))
-        return self._pieces[0].startswith(b"HTTP/1.1 200"), size
+        return self._pieces[0].startswith(b"HTTP/1.1 2"), size
 
     def _begin(self) -> None:
         """Learn from a complete head how much is still missing."""
@@ -95,39 +101,53 @@ class Counted:
         )
 
 
-def requests_of(paths: Path, headers: Path, host: str, skip: int) -> list[bytes]:
-    """Return every request, beginning after `skip` of them."""
+def requests_of(lines: Path, headers: Path, host: str) -> list[bytes]:
+    """Return every request of a file, with the headers of another."""
     fields = "".join(f"{line}\r\n" for line in headers.read_text().splitlines())
-    made = [
-        f"GET {path} HTTP/1.1\r\nHost: {host}\r\n{fields}\r\n".encode()
-        for path in paths.read_text().splitlines()
+    return [
+        _request(*line.partition(" ")[::2], f"Host: {host}\r\n{fields}")
+        for line in lines.read_text().splitlines()
     ]
-    skip %= len(made)
-    return made[skip:] + made[:skip]
+
+
+def _request(path: str, body: str, fields: str) -> bytes:
+    if not body:
+        return f"GET {path} HTTP/1.1\r\n{fields}\r\n".encode()
+    sent = body.encode()
+    head = f"POST {path} HTTP/1.1\r\n{fields}Content-Length: {len(sent)}\r\n\r\n"
+    return head.encode() + sent
+
+
+def following(requests: Sequence[bytes], first: int) -> Iterator[bytes]:
+    """Yield the requests in turn, for ever, those with a number numbered."""
+    mark = NUMBER.encode()
+    for number in count(first):
+        request = requests[number % len(requests)]
+        yield request.replace(mark, b"%09d" % number)
 
 
 def run(
     address: tuple[str, int],
-    requests: Sequence[bytes],
+    requests: Iterator[bytes],
     connections: int,
     seconds: float,
 ) -> str:
-    """Ask for a time and return the line of JSON."""
-    following, counted = cycle(requests), Counted()
+    """Ask for a time, and until one answer is there; return the line of JSON."""
+    counted = Counted()
     with selectors.DefaultSelector() as selector:
         for _ in range(connections):
             connection = Connection(address)
             selector.register(connection.socket, selectors.EVENT_READ, connection)
-            connection.ask(next(following))
+            connection.ask(next(requests))
         began = time.perf_counter()
-        while (now := time.perf_counter()) < began + seconds:
+        while (now := time.perf_counter()) < began + seconds or not counted.latencies:
             for key, _ in selector.select(_WAIT_S):
                 connection = key.data
                 answer = connection.take()
                 if answer is not None:
                     now = time.perf_counter()
                     counted.add(answer, now - connection.asked_at)
-                    connection.ask(next(following))
+                    connection.ask(next(requests))
         for key in list(selector.get_map().values()):
             key.data.socket.close()
     return counted.line(now - began)
@@ -135,10 +155,12 @@ def run(
 
 def main(arguments: Sequence[str]) -> None:
     """Read the arguments, run, and print."""
-    url, connections, seconds, paths, headers, skip = arguments
+    url, connections, seconds, lines, headers, skip = arguments
     parts = urlsplit(url)
     host = parts.hostname or "127.0.0.1"
-    requests = requests_of(Path(paths), Path(headers), parts.netloc, int(skip))
+    requests = following(
+        requests_of(Path(lines), Path(headers), parts.netloc), int(skip)
+    )
     line = run((host, parts.port or 80), requests, int(connections), float(seconds))
     sys.stdout.write(f"{line}\n")
 

@@ -1,7 +1,8 @@
 """Load from outside the server: wrk where it is installed, else a program of ours.
 
 Either shares the processors with the server, as the figures' page says. A round in
-which a single answer was not 200 is no measurement.
+which a single answer was not a good one is no measurement. What is asked is a file
+with a line for each request, as `fhir_service.bench.generator` reads it.
 
 https://github.com/wg/wrk
 """
@@ -14,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from fhir_service.bench.generator import NUMBER
 from fhir_service.bench.stage import BenchError
 
 _SCRIPT = "requests.lua"
@@ -60,20 +62,20 @@ class Load:
     command: tuple[str, ...]
     connections: int
 
-    def round(self, paths: Path, headers: Path, *, skip: int, seconds: float) -> Round:
-        """Ask the paths of a file in turn, for a time.
+    def round(self, lines: Path, headers: Path, *, skip: int, seconds: float) -> Round:
+        """Ask what a file says, line by line, for a time.
 
         Args:
-            paths: One path a line.
+            lines: One request a line.
             headers: One header a line, as it is sent.
-            skip: Paths to pass over at first, so that no two rounds are the same.
+            skip: Requests to pass over at first, so that no two rounds are the same.
             seconds: How long.
 
         Raises:
-            BenchError: where the load generator failed, or an answer was not 200.
+            BenchError: where the load generator failed, or an answer was no good one.
 
         """
-        arguments = _arguments(self, seconds, paths, headers, skip)
+        arguments = _arguments(self, seconds, lines, headers, skip)
         done = subprocess.run(  # noqa: S603 - the program that was found, or our own
             arguments,
             capture_output=True,
@@ -109,13 +111,14 @@ def load(url: str, connections: int, folder: Path, *, uses_wrk: bool) -> Load:
 
 
 def _arguments(
-    load: Load, seconds: float, paths: Path, headers: Path, skip: int
+    load: Load, seconds: float, lines: Path, headers: Path, skip: int
 ) -> Sequence[str]:
-    scripted = [str(paths), str(headers), str(skip)]
+    scripted = [str(lines), str(headers), str(skip)]
     if load.name == "wrk":
         return [
             *load.command,
             f"--connections={load.connections}",
+            f"--timeout={_GRACE_S}s",
             f"--duration={max(1, round(seconds))}s",
             "--",
             *scripted,
@@ -124,10 +127,10 @@ def _arguments(
 
 
 _LUA = """\
--- What wrk asks: the paths of a file in turn, with the headers of another.
--- Arguments: file of paths, file of headers, paths to pass over at first.
+-- What wrk asks: the lines of a file in turn, with the headers of another.
+-- Arguments: file of requests, file of headers, requests to pass over at first.
 
-local requests, at = {}, 0
+local requests, at, numbered = {}, 0, false
 
 function init(arguments)
   local headers = {}
@@ -135,15 +138,22 @@ function init(arguments)
     local name, value = line:match("^([^:]+): (.*)$")
     headers[name] = value
   end
-  for path in io.lines(arguments[1]) do
-    requests[#requests + 1] = wrk.format("GET", path, headers)
+  for line in io.lines(arguments[1]) do
+    local path, body = line:match("^(%S+) (.+)$")
+    numbered = numbered or body ~= nil
+    requests[#requests + 1] =
+      wrk.format(body and "POST" or "GET", path or line, headers, body)
   end
-  at = tonumber(arguments[3]) % #requests
+  at = tonumber(arguments[3])
 end
 
 function request()
-  at = at % #requests + 1
-  return requests[at]
+  local asked = requests[at % #requests + 1]
+  if numbered then
+    asked = asked:gsub("NUMBER", string.format("%09d", at))
+  end
+  at = at + 1
+  return asked
 end
 
 function done(summary, latency)
@@ -156,4 +166,4 @@ function done(summary, latency)
     latency:percentile(50) / 1e3, latency:percentile(99) / 1e3
   ))
 end
-"""
+""".replace("NUMBER", NUMBER)

@@ -106,16 +106,19 @@ WINDOW_DAYS = 4
 def searches(plan: Plan, patient_ids: list[str], seed: int = 1) -> list[str]:
     """Return the queries of random searches: patient, code, dates, newest first."""
     random = Random(seed)  # noqa: S311 - no secret
-    days = plan.patient_rows // (len(SCHEMAS) * DAY_OF_READINGS)
     found = []
     for _ in range(plan.queries):
-        low = FIRST_DAY + timedelta(days=random.randint(0, max(0, days - WINDOW_DAYS)))
-        found.append(
-            f"patient={random.choice(patient_ids)}&code=8867-4"
-            f"&date=ge{low}&date=lt{low + timedelta(days=WINDOW_DAYS)}"
-            "&_sort=-date&_count=50"
-        )
+        dates = window(plan, random)
+        found.append(f"patient={random.choice(patient_ids)}&code=8867-4&{dates}")
     return found
+
+
+def window(plan: Plan, random: Random) -> str:
+    """Return what asks for the newest 50 of four days, at random."""
+    days = plan.patient_rows // (len(SCHEMAS) * DAY_OF_READINGS)
+    low = FIRST_DAY + timedelta(days=random.randint(0, max(0, days - WINDOW_DAYS)))
+    high = low + timedelta(days=WINDOW_DAYS)
+    return f"date=ge{low}&date=lt{high}&_sort=-date&_count=50"
 
 
 _HABITS = Habits(

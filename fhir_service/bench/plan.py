@@ -22,6 +22,13 @@ class Plan:
         connections: Connections of the load generator.
         queries: Different searches of a round.
         timed: Searches that are timed in process, in each database.
+        shape_timed: The same for each other kind of search.
+        write_rounds: Rounds of writes.
+        writers: Connections that send one Observation at a time.
+        senders: Connections that send transactions.
+        transaction: Observations of a transaction.
+        consent_patients: Patients with mixed consents.
+        withdrawal_patients: Patients one of whom withdraws.
         export_days: Days of the Apple Health export; a day has some 330 records.
         repeats: Times that a piece of code is measured.
         uses_wrk: Whether wrk is taken where it is installed.
@@ -39,6 +46,13 @@ class Plan:
     connections: int = 32
     queries: int = 2_000
     timed: int = 2_000
+    shape_timed: int = 200
+    write_rounds: int = 3
+    writers: int = 16
+    senders: int = 4
+    transaction: int = 100
+    consent_patients: int = 1_000
+    withdrawal_patients: int = 10_000
     export_days: int = 600
     repeats: int = 9
     uses_wrk: bool = True

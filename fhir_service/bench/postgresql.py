@@ -24,7 +24,7 @@ from fhir_service.storage import migrations
 from fhir_service.storage.engine import Database
 
 URL_VARIABLE = "FHIR_SERVICE_TEST_BENCH_POSTGRES_URL"
-"""Names an empty database that the bench fills."""
+"""Names an empty database that the bench fills, and in which it makes schemas."""
 
 _START_S = 60
 
@@ -53,6 +53,18 @@ def postgresql(folder: Path) -> Iterator[str]:
         raise NoPostgreSQL("no PostgreSQL on this machine")
     with _cluster(programs, folder) as url:
         yield url
+
+
+def schema(url: str, name: str) -> str:
+    """Return the URL of a new, empty schema of a database."""
+    database = Database(url)
+    try:
+        with database.engine.connect() as connection:
+            connection.exec_driver_sql(f"CREATE SCHEMA {name}")
+    finally:
+        database.close()
+    options = {"options": f"-csearch_path={name}"}
+    return database.url.update_query_dict(options).render_as_string(hide_password=False)
 
 
 def _refuse_used(url: str) -> None:

@@ -90,6 +90,16 @@ class Server:
         stats = [_stat(pid) for pid in _tree(self.process.pid)]
         return sum(int(one[21]) for one in stats) * _PAGE_BYTES if stats else None
 
+    def worker_bytes(self, field: str) -> int | None:
+        """Return a field of `/proc/PID/status` of the largest process that serves.
+
+        Args:
+            field: Such as `VmRSS`, which the kernel gives in KiB.
+
+        """
+        values = [_status(pid, field) for pid in _tree(self.process.pid)[1:]]
+        return max(values, default=None)
+
 
 def _tree(pid: int) -> list[int]:
     """Return a process and all below it; none where /proc does not tell."""
@@ -103,6 +113,15 @@ def _tree(pid: int) -> list[int]:
 def _stat(pid: int) -> list[str]:
     """Return the fields of stat from the state on, which is the third."""
     return _text(Path(f"/proc/{pid}/stat")).rpartition(") ")[2].split() or ["0"] * 50
+
+
+def _status(pid: int, field: str) -> int:
+    """Return a field of a process's status in bytes; 0 where it is gone."""
+    for line in _text(Path(f"/proc/{pid}/status")).splitlines():
+        name, _, value = line.partition(":")
+        if name == field:
+            return int(value.split()[0]) * 1024
+    return 0
 
 
 def _text(path: Path) -> str:

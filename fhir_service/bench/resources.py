@@ -9,7 +9,9 @@ from mappings.vendors.table import VENDORS
 
 Resource = dict[str, Any]
 
-_TERMINOLOGY = "http://terminology.hl7.org/CodeSystem"
+TERMINOLOGY = "http://terminology.hl7.org/CodeSystem"
+"""Where HL7's code systems are."""
+
 _ACTIONS = ("collect", "access", "disclose")
 
 
@@ -40,14 +42,26 @@ def consent(patient_id: str, clinic: str, *, bounded: bool) -> Resource:
     permit = _permit(clinic)
     if bounded:
         permit["dataPeriod"] = {"start": "2025-01-01"}
-    permit["provision"] = [_nested("93832-4")]
+    permit["provision"] = [denied("93832-4")]
     return _consent(patient_id, clinic, permit)
 
 
 def consent_of(patient_id: str, clinic: str, provisions: int) -> Resource:
-    """Return a consent with a number of provisions, the root included."""
+    """Return a consent with a number of provisions, the root included.
+
+    Each denies one code: to all, for data of a year, for a purpose, to the clinic.
+    """
     permit = _permit(clinic)
-    nested = [_nested(f"{10_000 + number}-0") for number in range(provisions - 1)]
+    narrower: list[Resource] = [
+        {},
+        {"dataPeriod": {"start": "2025-01-01", "end": "2025-12-31"}},
+        {"purpose": [{"system": f"{TERMINOLOGY}/v3-ActReason", "code": "HMARKT"}]},
+        {"actor": permit["actor"]},
+    ]
+    nested = [
+        {**denied(f"{10_000 + number}-0"), **narrower[number % len(narrower)]}
+        for number in range(provisions - 1)
+    ]
     if nested:
         permit["provision"] = nested
     return _consent(patient_id, clinic, permit)
@@ -62,13 +76,13 @@ def observation(number: int) -> Resource:
             {
                 "coding": [
                     {
-                        "system": f"{_TERMINOLOGY}/observation-category",
+                        "system": f"{TERMINOLOGY}/observation-category",
                         "code": "vital-signs",
                     }
                 ]
             }
         ],
-        "code": _concept("http://loinc.org", f"{10_000 + number}-0"),
+        "code": concept("http://loinc.org", f"{10_000 + number}-0"),
         "effectiveDateTime": "2025-03-01T10:00:00Z",
     }
 
@@ -82,7 +96,7 @@ HEART_RATE: Resource = {
         {
             "coding": [
                 {
-                    "system": f"{_TERMINOLOGY}/observation-category",
+                    "system": f"{TERMINOLOGY}/observation-category",
                     "code": "vital-signs",
                     "display": "Vital Signs",
                 }
@@ -114,12 +128,14 @@ HEART_RATE: Resource = {
 """What an external client may send; it claims the heart rate profile of R4."""
 
 
-def _concept(system: str, code: str) -> Resource:
+def concept(system: str, code: str) -> Resource:
+    """Return a CodeableConcept of one coding."""
     return {"coding": [{"system": system, "code": code}]}
 
 
-def _nested(code: str) -> Resource:
-    return {"type": "deny", "code": [_concept("http://loinc.org", code)]}
+def denied(code: str) -> Resource:
+    """Return a nested provision that denies what has a LOINC code."""
+    return {"type": "deny", "code": [concept("http://loinc.org", code)]}
 
 
 def _permit(clinic: str) -> Resource:
@@ -127,14 +143,12 @@ def _permit(clinic: str) -> Resource:
         "type": "permit",
         "actor": [
             {
-                "role": _concept(f"{_TERMINOLOGY}/v3-ParticipationType", "IRCP"),
+                "role": concept(f"{TERMINOLOGY}/v3-ParticipationType", "IRCP"),
                 "reference": {"reference": clinic},
             }
         ],
-        "action": [
-            _concept(f"{_TERMINOLOGY}/consentaction", code) for code in _ACTIONS
-        ],
-        "purpose": [{"system": f"{_TERMINOLOGY}/v3-ActReason", "code": "TREAT"}],
+        "action": [concept(f"{TERMINOLOGY}/consentaction", code) for code in _ACTIONS],
+        "purpose": [{"system": f"{TERMINOLOGY}/v3-ActReason", "code": "TREAT"}],
     }
 
 
@@ -142,11 +156,11 @@ def _consent(patient_id: str, clinic: str, provision: Resource) -> Resource:
     return {
         "resourceType": "Consent",
         "status": "active",
-        "scope": _concept(f"{_TERMINOLOGY}/consentscope", "patient-privacy"),
-        "category": [_concept("http://loinc.org", "59284-0")],
+        "scope": concept(f"{TERMINOLOGY}/consentscope", "patient-privacy"),
+        "category": [concept("http://loinc.org", "59284-0")],
         "patient": {"reference": f"Patient/{patient_id}"},
         "dateTime": "2025-01-01",
         "organization": [{"reference": clinic}],
-        "policyRule": _concept(f"{_TERMINOLOGY}/v3-ActCode", "OPTIN"),
+        "policyRule": concept(f"{TERMINOLOGY}/v3-ActCode", "OPTIN"),
         "provision": provision,
     }

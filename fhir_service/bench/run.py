@@ -10,60 +10,53 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import NamedTuple
 
 from fhir_service.bench import code, machine
+from fhir_service.bench.consents import mixed_page, withdrawals
 from fhir_service.bench.decisions import decisions
 from fhir_service.bench.figures import FIGURES, GROUPS, Measured, not_measured
-from fhir_service.bench.in_process import Sized, growth, usual_page
-from fhir_service.bench.ingest import Ingested, door_rate, ingest
-from fhir_service.bench.payloads import searches
+from fhir_service.bench.filled import Filled, fill
+from fhir_service.bench.in_process import Sized, growth
+from fhir_service.bench.ingest import door_rate
 from fhir_service.bench.plan import Plan
-from fhir_service.bench.postgresql import NoPostgreSQL, postgresql
+from fhir_service.bench.postgresql import NoPostgreSQL, postgresql, schema
 from fhir_service.bench.served import served
+from fhir_service.bench.shapes import shapes
 from fhir_service.bench.stage import Stage, reopened, stage
 from fhir_service.bench.whole import importing, verifying
+from fhir_service.bench.writes import size_of, writes
 
 Tell = Callable[[str], None]
 """Told what is being measured."""
 
 
-class Filled(NamedTuple):
-    """A deployment with data, closed.
-
-    Attributes:
-        stage: Where it is.
-        ingested: What was stored, and how fast.
-        searches: Random searches in it.
-        page: The usual answer to one.
-
-    """
-
-    stage: Stage
-    ingested: Ingested
-    searches: list[str]
-    page: bytes
-
-
 @dataclass
 class Run:
-    """One run of the bench, in a folder that is removed afterwards."""
+    """One run of the bench, in a folder that is removed afterwards.
+
+    Attributes:
+        folder: The folder.
+        plan: How large.
+        tell: Told what is being measured.
+        wanted: Groups that are asked for.
+
+    """
 
     folder: Path
     plan: Plan
     tell: Tell
+    wanted: frozenset[str]
 
     @cached_property
     def sqlite(self) -> Filled:
         """The large database on SQLite."""
         self.tell(f"storing {self.plan.rows} Observations in SQLite")
-        return self._filled("sqlite", self.plan.rows)
+        return fill(self.folder / "sqlite", self.plan, self.plan.rows)
 
-    def _filled(self, name: str, rows: int, database_url: str = "") -> Filled:
-        with stage(self.folder / name, database_url) as opened:
-            ingested = ingest(opened, self.plan, rows)
-            asked = searches(self.plan, ingested.patients)
-            return Filled(opened, ingested, asked, usual_page(opened, asked))
+    @cached_property
+    def small(self) -> Filled:
+        """The small database on SQLite."""
+        return fill(self.folder / "small", self.plan, self.plan.small_rows)
 
     def ingest_sqlite(self) -> Iterator[Measured]:
         """Yield what ingest costs on SQLite, in time and on disk."""
@@ -83,7 +76,7 @@ class Run:
             note=f"the {plan.stretch} up to {done.rows}, of the first {plan.stretch}",
         )
         yield Measured(
-            key=f"{group}.disk", value=_size(filled.stage.folder) / done.rows
+            key=f"{group}.disk", value=size_of(filled.stage.folder) / done.rows
         )
         self.tell("storing through the device door")
         with stage(self.folder / "door") as opened:
@@ -94,28 +87,49 @@ class Run:
         """Yield what a search costs behind the server, on SQLite."""
         filled = self.sqlite
         self.tell("searching behind the server, on SQLite")
-        yield from self._served("search-sqlite", filled)
+        yield from served("search-sqlite", filled, self.plan)
 
-    def _served(self, group: str, filled: Filled) -> Iterator[Measured]:
-        yield from served(group, filled.stage, filled.page, filled.searches, self.plan)
+    def writes_sqlite(self) -> Iterator[Measured]:
+        """Yield what writes cost behind the server, on SQLite."""
+        self.tell("writing behind the server, on SQLite")
+        yield from writes("sqlite", self.folder / "writes", self.plan)
+
+    def shapes_sqlite(self) -> Iterator[Measured]:
+        """Yield what other searches cost, on SQLite."""
+        large, small = self.sqlite, self.small
+        self.tell("searching in other ways in process, on SQLite")
+        yield from shapes("shapes-sqlite", small, large, self.plan)
 
     def postgresql(self) -> Iterator[Measured]:
-        """Yield what ingest and search cost on PostgreSQL."""
+        """Yield what is measured on PostgreSQL, all of it in one server."""
         try:
             with postgresql(self.folder) as url:
-                self.tell(f"storing {self.plan.rows} Observations in PostgreSQL")
-                filled = self._filled("postgresql", self.plan.rows, url)
-                yield Measured(key="ingest-postgresql.rate", value=filled.ingested.rate)
-                self.tell("searching behind the server, on PostgreSQL")
-                yield from self._served("search-postgresql", filled)
+                yield from self._postgresql(url)
         except NoPostgreSQL as error:
-            yield from not_measured("ingest-postgresql", str(error))
-            yield from not_measured("search-postgresql", str(error))
+            for group in POSTGRESQL:
+                yield from not_measured(group, str(error))
+
+    def _postgresql(self, url: str) -> Iterator[Measured]:
+        plan, folder = self.plan, self.folder / "postgresql"
+        self.tell(f"storing {plan.rows} Observations in PostgreSQL")
+        large = fill(folder / "large", plan, plan.rows, url)
+        yield Measured(key="ingest-postgresql.rate", value=large.ingested.rate)
+        if "search-postgresql" in self.wanted:
+            self.tell("searching behind the server, on PostgreSQL")
+            yield from served("search-postgresql", large, plan)
+        if "writes-postgresql" in self.wanted:
+            self.tell("writing behind the server, on PostgreSQL")
+            empty = schema(url, "writes")
+            yield from writes("postgresql", folder / "writes", plan, empty)
+        if "shapes-postgresql" in self.wanted:
+            empty = schema(url, "small")
+            small = fill(folder / "small", plan, plan.small_rows, empty)
+            self.tell("searching in other ways in process, on PostgreSQL")
+            yield from shapes("shapes-postgresql", small, large, plan)
 
     def growth(self) -> Iterator[Measured]:
         """Yield how the latency grows with the database."""
-        large, plan = self.sqlite, self.plan
-        small = self._filled("small", plan.small_rows)
+        large, small = self.sqlite, self.small
         self.tell("searching in process, in a small and a large database")
         with reopened(small.stage) as few, reopened(large.stage) as many:
             yield from growth(_sized(small, few), _sized(large, many), self.plan.timed)
@@ -127,6 +141,7 @@ class Run:
         yield from code.parsing(repeats)
         with stage(self.folder / "code") as opened:
             yield code.storing(opened, repeats)
+            yield code.validate_operation(opened, repeats)
         yield code.validation(repeats)
         yield code.help_time(repeats)
 
@@ -149,15 +164,27 @@ class Run:
         with stage(self.folder / "decision") as opened:
             yield from decisions(opened, self.plan.repeats)
 
+    def consents(self) -> Iterator[Measured]:
+        """Yield what consents cost where many patients are asked about."""
+        self.tell("asking about many patients with mixed consents")
+        with stage(self.folder / "mixed") as opened:
+            yield from mixed_page(opened, self.plan)
+        self.tell("withdrawing among many patients")
+        with stage(self.folder / "withdrawals") as opened:
+            yield from withdrawals(opened, self.plan)
+
 
 def _sized(filled: Filled, opened: Stage) -> Sized:
     return Sized(stage=opened, searches=filled.searches, rows=filled.ingested.rows)
 
 
-def _size(folder: Path) -> int:
-    """Return the bytes of the SQLite database, which is closed, in a folder."""
-    return sum(path.stat().st_size for path in folder.glob("fhir.sqlite3*"))
-
+POSTGRESQL = (
+    "search-postgresql",
+    "ingest-postgresql",
+    "writes-postgresql",
+    "shapes-postgresql",
+)
+"""Groups that are measured on PostgreSQL."""
 
 _STEPS: Mapping[Callable[[Run], Iterator[Measured]], tuple[str, ...]] = (
     MappingProxyType(
@@ -165,11 +192,14 @@ _STEPS: Mapping[Callable[[Run], Iterator[Measured]], tuple[str, ...]] = (
             Run.ingest_sqlite: ("ingest-sqlite",),
             Run.growth: ("growth",),
             Run.search_sqlite: ("search-sqlite",),
+            Run.shapes_sqlite: ("shapes-sqlite",),
+            Run.writes_sqlite: ("writes-sqlite",),
             Run.audit: ("audit",),
-            Run.postgresql: ("ingest-postgresql", "search-postgresql"),
+            Run.postgresql: POSTGRESQL,
             Run.code: ("code",),
             Run.imported: ("import",),
             Run.decision: ("decision",),
+            Run.consents: ("consents",),
         }
     )
 )
@@ -188,18 +218,18 @@ def run(plan: Plan, tell: Tell, only: str | None = None) -> list[Measured]:
         ValueError: where there is no such group.
 
     """
-    wanted = {group for group in GROUPS if group.startswith(only or "")}
+    wanted = frozenset(group for group in GROUPS if group.startswith(only or ""))
     if not wanted:
         raise ValueError(f"There are the groups {', '.join(GROUPS)}.")
     found: list[Measured] = []
     with tempfile.TemporaryDirectory(prefix="fhir-service-bench-") as folder:
-        this = Run(Path(folder), plan, tell)
+        this = Run(Path(folder), plan, tell, wanted)
         loops = [machine.loop_ms()]
         for step, groups in _STEPS.items():
             if wanted.intersection(groups):
                 found += step(this)
                 loops.append(machine.loop_ms())
-    wanted.add("machine")
     found += machine.figures(loops)
-    kept = [one for one in found if one.key.split(".")[0] in wanted]
+    told = {*wanted, "machine"}
+    kept = [one for one in found if one.key.split(".")[0] in told]
     return sorted(kept, key=lambda one: list(FIGURES).index(one.key))

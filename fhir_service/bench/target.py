@@ -19,13 +19,14 @@ from fhir_service.deployment import Deployment, open_deployment
 from fhir_service.metrics import Metrics
 from fhir_service.rest.door import Door, Service
 from fhir_service.rest.message import Request, Response
+from fhir_service.rest.rendered import RenderedPages
 from fhir_service.rest.wsgi import wsgi_handler
 from fhir_service.routes import hot_routes
 from fhir_service.server import door
 from fhir_service.settings import Settings, process_settings, shared_metrics
 from fhir_service.storage.engine import Snapshot
 from fhir_service.storage.patients import PatientState
-from fhir_service.storage.predicate import View
+from fhir_service.storage.predicate import EVERYBODY, View
 from mappings.vendors.table import VENDORS
 
 VARIANT = "x-bench-variant"
@@ -61,6 +62,11 @@ class NoConsent(Gate):
             by_code={},
         )
 
+    def everybody(self, snapshot: Snapshot, grant: Grant, type_: str) -> View:
+        """Return everything of all patients."""
+        del snapshot, grant, type_
+        return View(patient_key=EVERYBODY, groups=(), whole=True)
+
 
 Hot = Callable[[Request], Response | None]
 
@@ -77,6 +83,9 @@ def variants(deployment: Deployment, gate: Gate) -> Mapping[str, Hot]:
     return {
         "durable": hot_routes(services),
         "not-awaited": hot_routes(replace(services, awaits_audit=False)),
+        "rendered": hot_routes(
+            replace(services, awaits_audit=False, pages=RenderedPages(limit_bytes=0))
+        ),
         "no-consent": hot_routes(replace(services, gate=gate)),
     }
 
@@ -94,7 +103,7 @@ def _service(settings: Settings) -> Service:
     _add_static(application, (settings.data_dir / STATIC_FILE).read_bytes())
     checkpoints = deployment.checkpoint_writer()
     checkpoints.start()
-    by_name = variants(deployment, _no_consent(deployment))
+    by_name = variants(deployment, no_consent(deployment))
 
     def hot(request: Request) -> Response | None:
         return by_name[request.headers.get(VARIANT, "durable")](request)
@@ -111,7 +120,8 @@ def _service(settings: Settings) -> Service:
     )
 
 
-def _no_consent(deployment: Deployment) -> NoConsent:
+def no_consent(deployment: Deployment) -> NoConsent:
+    """Return the gate that lets every read of a deployment pass."""
     services = deployment.services
     policy = DefaultPolicy(deployment.settings.default_policy)
     return NoConsent(services.repository, policy, services.clock)

@@ -10,11 +10,12 @@ from rich.console import Console
 from rich.table import Table
 
 from conformance.fhir_json import pretty
-from fhir_service.bench.figures import Measured, Verdict, shown
+from fhir_service.bench.figures import Measured, Verdict
 from fhir_service.bench.machine import BUSY_LOAD, described
 from fhir_service.bench.plan import DEFAULT, FULL, Plan
 from fhir_service.bench.run import run as measure
 from fhir_service.bench.stage import BenchError
+from fhir_service.bench.targets import shown
 from fhir_service.settings import Settings
 
 WIDTH = 150

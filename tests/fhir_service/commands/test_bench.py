@@ -1,5 +1,6 @@
 import ast
 import json
+import re
 import shutil
 import tempfile
 import threading
@@ -9,6 +10,7 @@ from pathlib import Path
 import click
 import pytest
 
+from fhir_service.bench.consents import Withdrawn, without_consent
 from fhir_service.bench.figures import (
     FIGURES,
     GROUPS,
@@ -16,16 +18,24 @@ from fhir_service.bench.figures import (
     Verdict,
     not_measured,
     of_group,
-    shown,
 )
-from fhir_service.bench.generator import requests_of
+from fhir_service.bench.generator import NUMBER, following, requests_of
+from fhir_service.bench.in_process import OBSERVATIONS, Timed, timed
 from fhir_service.bench.ingest import Ingested, ingest
 from fhir_service.bench.load import load
 from fhir_service.bench.page import page
 from fhir_service.bench.plan import DEFAULT, Plan
-from fhir_service.bench.postgresql import URL_VARIABLE, NoPostgreSQL, postgresql
+from fhir_service.bench.populace import mixed, populate
+from fhir_service.bench.postgresql import (
+    URL_VARIABLE,
+    NoPostgreSQL,
+    postgresql,
+    schema,
+)
+from fhir_service.bench.run import POSTGRESQL
 from fhir_service.bench.run import run as measure
 from fhir_service.bench.stage import BenchError, stage
+from fhir_service.bench.targets import shown
 from fhir_service.commands import bench
 from fhir_service.settings import read_settings
 
@@ -42,6 +52,13 @@ TINY = Plan(
     connections=4,
     queries=20,
     timed=20,
+    shape_timed=10,
+    write_rounds=1,
+    writers=4,
+    senders=2,
+    transaction=10,
+    consent_patients=60,
+    withdrawal_patients=60,
     export_days=2,
     repeats=1,
     uses_wrk=False,
@@ -90,10 +107,7 @@ def test_a_figure_is_absent_only_where_there_is_no_postgresql(told):
 
     assert absent in (
         {},
-        dict.fromkeys(
-            ("search-postgresql", "ingest-postgresql"),
-            "no PostgreSQL on this machine",
-        ),
+        dict.fromkeys(POSTGRESQL, "no PostgreSQL on this machine"),
     )
 
 
@@ -109,6 +123,39 @@ def test_a_rate_or_a_time_is_more_than_nothing(told):
     ]
 
     assert nothing == []
+
+
+def test_every_withdrawal_is_heeded_by_the_next_request(told):
+    [figure] = [one for one in told["figures"] if one["key"] == "consents.withdrawn"]
+
+    assert figure["value"] == 100
+
+
+NOTHING = Timed(us=1, body=b'{"entry":[]}')
+OF_PATIENT = Timed(us=1, body=b'{"fullUrl":"x","reference":"Patient/7"}')
+
+
+@pytest.mark.parametrize(
+    ("search", "page", "is_heeded"),
+    [
+        (NOTHING, NOTHING, True),
+        (OF_PATIENT, NOTHING, False),
+        (NOTHING, OF_PATIENT, False),
+    ],
+)
+def test_a_withdrawal_is_heeded_where_nothing_is_shown(search, page, is_heeded):
+    assert Withdrawn(id="7", search=search, page=page).is_heeded is is_heeded
+
+
+def test_mixed_consents_hide_what_the_page_without_consent_shows(tmp_path):
+    with stage(tmp_path / "data") as opened:
+        populate(opened, 4, mixed, 10)
+        query = "_lastUpdated=ge2020&_count=50"
+
+        shown = timed(opened, OBSERVATIONS, query)
+        everything = timed(without_consent(opened), OBSERVATIONS, query)
+
+    assert (shown.entries, everything.entries) == (20, 40)
 
 
 def test_the_load_generator_is_named(told):
@@ -180,22 +227,42 @@ def test_a_figure_is_held_against_its_target(key, value, verdict):
 
 
 TARGETS = {
-    "search-sqlite.durable-share": "≥ 20",
-    "search-sqlite.not-awaited-share": "≥ 30",
+    "search-sqlite.durable-share": "≥ 30",
+    "search-sqlite.not-awaited-share": "≥ 45",
+    "search-sqlite.read-multiple": "≥ 3",
     "search-sqlite.consent-cost": "≤ 10",
+    "search-sqlite.worker-memory": "≤ 150",
     "search-postgresql.durable-share": "≥ 15",
     "search-postgresql.not-awaited-share": "≥ 20",
+    "search-postgresql.read-multiple": "≥ 3",
     "search-postgresql.consent-cost": "≤ 10",
+    "search-postgresql.worker-memory": "≤ 150",
     "ingest-sqlite.rate": "≥ 15 000",
     "ingest-sqlite.rate-kept": "≥ 60",
     "ingest-sqlite.disk": "≤ 500",
+    "writes-sqlite.create-rate": "≥ 1 000",
+    "writes-sqlite.transaction-rate": "≥ 1 200",
+    "writes-sqlite.disk": "≤ 1 000",
+    **{
+        f"shapes-{engine}.{shape}-{figure}": limit
+        for engine in ("sqlite", "postgresql")
+        for shape in ("category", "codes", "updated", "lastn")
+        for figure, limit in (("cost", "≤ 2"), ("growth", "≤ 1.30"))
+    },
     "growth.ratio": "≤ 1.30",
     "code.parse-open-mhealth": "≤ 5",
     "code.parse-zigbee2mqtt": "≤ 5",
     "code.parse-apple-health": "≤ 5",
     "code.store": "≤ 10",
     "code.validate": "≤ 60",
+    "code.validate-operation": "≤ 2",
     "code.help": "≤ 100",
+    "decision.cold-100": "≤ 60",
+    "decision.cold-five": "≤ 1 500",
+    "decision.warm": "≤ 200",
+    "decision.warm-five": "≤ 200",
+    "consents.page-ratio": "≤ 2",
+    "consents.withdrawn": "≥ 100",
 }
 
 
@@ -270,6 +337,16 @@ def test_a_postgresql_database_that_is_named_is_used_once(
         pass
 
 
+def test_schemas_of_one_postgresql_database_are_apart(empty_postgres_url, tmp_path):
+    with stage(tmp_path / "large", empty_postgres_url) as opened:
+        opened.add_patients(2)
+
+    with stage(tmp_path / "small", schema(empty_postgres_url, "small")) as opened:
+        found = opened.ask("GET", "/fhir/Patient", opened.reader)
+
+    assert b'"fullUrl"' not in found.body
+
+
 def test_without_postgresql_the_figures_say_so(tmp_path, monkeypatch):
     monkeypatch.delenv(URL_VARIABLE, raising=False)
     monkeypatch.setattr(Path, "glob", lambda *_: iter(()))
@@ -281,11 +358,21 @@ def test_without_postgresql_the_figures_say_so(tmp_path, monkeypatch):
 class Answers(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     asked: list[tuple[str, str | None]] = []  # noqa: RUF012 - one server at a time
+    posted: list[str] = []  # noqa: RUF012 - likewise
 
     def do_GET(self):
         self.asked.append((self.path, self.headers["x-bench-variant"]))
+        self.answer(404 if self.path == "/absent" else 200)
+
+    def do_POST(self):
+        self.posted.append(
+            self.rfile.read(int(self.headers["content-length"])).decode()
+        )
+        self.answer(201)
+
+    def answer(self, status):
         body = b"x" * 100_000
-        self.send_response(404 if self.path == "/absent" else 200)
+        self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -305,6 +392,7 @@ class Quiet(ThreadingHTTPServer):
 @pytest.fixture
 def server():
     Answers.asked.clear()
+    Answers.posted.clear()
     with Quiet(("127.0.0.1", 0), Answers) as running:
         thread = threading.Thread(target=running.serve_forever)
         thread.start()
@@ -343,17 +431,32 @@ def test_a_load_generator_asks_every_path_with_its_headers(server, tmp_path, use
     assert set(Answers.asked) == {(path, "durable") for path in paths}
 
 
-def test_a_round_begins_after_the_paths_that_are_passed_over(tmp_path):
-    paths, headers = lists(tmp_path, "/a", "/b", "/c")
+@pytest.mark.parametrize("uses_wrk", GENERATORS)
+def test_a_load_generator_posts_no_body_twice(server, tmp_path, uses_wrk):
+    bodies = {f'{{"a b":"{NUMBER}","c":"{NUMBER}-1"}}', f"{NUMBER} b"}
+    generator = load(server, 2, tmp_path, uses_wrk=uses_wrk)
+    lines = lists(tmp_path, *(f"/a {body}" for body in bodies))
 
-    requests = requests_of(paths, headers, "fhir.test", 4)
+    done = generator.round(*lines, skip=7_000, seconds=0.3)
 
-    assert requests == [
-        (
-            f"GET {path} HTTP/1.1\r\nHost: fhir.test\r\n"
-            "X-Bench-Variant: durable\r\n\r\n"
-        ).encode()
-        for path in ("/b", "/c", "/a")
+    numbers = [set(re.findall(r"0000\d{5}", body)) for body in Answers.posted]
+    assert len(numbers) >= done.answers > 1
+    assert {len(found) for found in numbers} == {1}
+    assert len({min(found) for found in numbers}) == len(numbers)
+    assert min(map(min, numbers)) in {"000007000", "000007001"}
+    assert {re.sub(r"0000\d{5}", NUMBER, body) for body in Answers.posted} == bodies
+
+
+def test_a_round_begins_after_the_requests_that_are_passed_over(tmp_path):
+    lines, headers = lists(tmp_path, "/a", f"/b {NUMBER}", "/c")
+
+    requests = following(requests_of(lines, headers, "fhir.test"), 4)
+
+    fields = "Host: fhir.test\r\nX-Bench-Variant: durable\r\n"
+    assert [next(requests).decode() for _ in range(3)] == [
+        f"POST /b HTTP/1.1\r\n{fields}Content-Length: 9\r\n\r\n000000004",
+        f"GET /c HTTP/1.1\r\n{fields}\r\n",
+        f"GET /a HTTP/1.1\r\n{fields}\r\n",
     ]
 
 

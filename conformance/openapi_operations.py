@@ -14,6 +14,7 @@ from conformance.openapi_forms import ASKING, PAGE, READING, Form
 from conformance.openapi_parameters import FORMAT, READ
 
 _DEFINED: Final = "http://hl7.org/fhir/OperationDefinition/"
+_OWN: Final = "https://fhir-interop-service.org/fhir/OperationDefinition/"
 _PARAMETERS: Final = MappingProxyType({200: "Parameters"})
 
 _EVERYTHING: Final[Mapping[str, Any]] = MappingProxyType(
@@ -35,6 +36,17 @@ _LASTN: Final[Mapping[str, Any]] = MappingProxyType(
     }
 )
 
+_EVALUATE: Final[Mapping[str, Any]] = MappingProxyType(
+    {
+        "of": "evaluate",
+        "path": "/{type}/$evaluate",
+        "summary": "Return what a requester would get of a patient, and why",
+        "letters": "r",
+        "answers": _PARAMETERS,
+        "refusals": (*ASKING, 404, 422),
+    }
+)
+
 _VALIDATE: Final[Mapping[str, Any]] = MappingProxyType(
     {"of": "validate", "answers": MappingProxyType({200: "OperationOutcome"})}
 )
@@ -42,6 +54,25 @@ _SENT: Final = "; the body is the resource, or Parameters"
 
 OPERATION_FORMS: Final[Mapping[str, tuple[Form, ...]]] = MappingProxyType(
     {
+        f"{_OWN}Consent-evaluate": (
+            Form(
+                **_EVALUATE,
+                name="evaluate",
+                method="get",
+                parameters=(
+                    *("evaluate-patient", "evaluate-client", "evaluate-actor"),
+                    *("evaluate-purpose", "evaluate-action", "evaluate-at"),
+                    *("evaluate-type", *FORMAT),
+                ),
+            ),
+            Form(
+                **_EVALUATE,
+                name="evaluate-by-parameters",
+                method="post",
+                parameters=FORMAT,
+                body="resource",
+            ),
+        ),
         f"{_DEFINED}Observation-lastn": (
             Form(
                 **_LASTN,

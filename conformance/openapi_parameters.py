@@ -89,6 +89,28 @@ _OWN: Mapping[str, tuple[str, Json]] = MappingProxyType(
             "Whether the whole statement is meant, which is what both values give.",
             {"enum": ["full", "normative"]},
         ),
+        "evaluate-action": (
+            "Action that it implies; what a read implies if none is given.",
+            {"enum": ["access", "collect", "correct", "disclose", "use"]},
+        ),
+        "evaluate-actor": (
+            "Who asks, as a Consent may name it: `Type/id` or `system|value`.",
+            {"type": "string"},
+        ),
+        "evaluate-at": (
+            "The instant; now if it is not given.",
+            {"type": "string", "format": "date-time"},
+        ),
+        "evaluate-client": ("A registered client that asks.", {"type": "string"}),
+        "evaluate-patient": (
+            "Whose data is asked for.",
+            {"type": "string"},
+        ),
+        "evaluate-purpose": (
+            "Purpose of use, a code of v3-ActReason; the client's if none is given.",
+            {"type": "string"},
+        ),
+        "evaluate-type": ("Resource type to be told of.", {"type": "string"}),
         "everything-end": ("Care up to this date.", {"type": "string"}),
         "everything-start": ("Care from this date on.", {"type": "string"}),
         "everything-type": ("Resource types, between commas.", {"type": "string"}),
@@ -111,6 +133,13 @@ _OWN: Mapping[str, tuple[str, Json]] = MappingProxyType(
 _NAMES: Mapping[str, str] = MappingProxyType(
     {
         "capabilities-mode": "mode",
+        "evaluate-action": "action",
+        "evaluate-actor": "actor",
+        "evaluate-at": "at",
+        "evaluate-client": "client",
+        "evaluate-patient": "patient",
+        "evaluate-purpose": "purpose",
+        "evaluate-type": "type",
         "everything-end": "end",
         "everything-start": "start",
         "everything-type": "_type",

@@ -25,34 +25,26 @@ from consent.codes import (
     URI,
 )
 from consent.contents import coding_parts, partial_codings
-from consent.elements import actor
+from consent.elements import MEANINGS, actor, is_label
 from consent.in_force import Enforced
-from consent.lint import LISTS, faults, scope_codes
+from consent.lint import LISTS, MAX_DEPTH, PERIODS, faults, scope_codes
 from consent.outline import Provision, provisions
 from consent.references import Deployment, is_foreign, target, type_of
 
 ENFORCED = Enforced(
-    elements=frozenset(
-        {"action", "actor", "class", "code", "dataPeriod", "period", "purpose"}
-    ),
-    depth=1,
+    elements=frozenset({*LISTS, *PERIODS}),
+    depth=MAX_DEPTH,
 )
-"""What the store enforces: at the root and one nested level."""
+"""What the store enforces: all that the evaluator decides on, as deep as it reads."""
 
-NOT_ENFORCED: Mapping[str, str] = {
-    "securityLabel": "Rules by security label are not enforced by this version.",
-    "data": "Rules by named data are not enforced by this version.",
-}
-"""Elements that the evaluator decides on and the store does not yet."""
+NOT_ENFORCED: Mapping[str, str] = {}
+"""Elements that the evaluator decides on and the store does not."""
 
 MAX_ENTRIES = 1_000
 """Entries of one element; ten thousand actors are no consent but a load."""
 
 CODE_SYSTEMS = frozenset({LOINC, SNOMED, MDC, MEASUREMENT})
 """Systems whose codes our resources carry; a deny in another matches nothing."""
-
-_UNRESOLVED = frozenset({"CareTeam", "Group", "HealthcareService"})
-"""Actors whose members the service cannot name yet; a deny would be silent."""
 
 _USED_SCOPES = frozenset({"patient-privacy", "research"})
 
@@ -147,9 +139,6 @@ def _actor(entry: Mapping[str, Any], deployment: Deployment) -> str | None:
     text = reference.get("reference") if isinstance(reference, dict) else None
     if is_foreign(text, deployment.own_bases):
         return "An actor is not on another server."
-    local = target(reference, deployment.own_bases)
-    if local is not None and type_of(local) in _UNRESOLVED:
-        return "Membership of a group or care team is not resolved by this version."
     return None
 
 
@@ -167,6 +156,24 @@ def _action(entry: Mapping[str, Any], _: Deployment) -> str | None:
     ):
         return None
     return "An action is a code of the code system consentaction."
+
+
+def _label(entry: Mapping[str, Any], _: Deployment) -> str | None:
+    if is_label(coding_parts(entry)):
+        return None
+    return (
+        "A label is a confidentiality or a sensitivity of v3-ActCode; the URL of a "
+        "ValueSet is no code system."
+    )
+
+
+def _datum(entry: Mapping[str, Any], deployment: Deployment) -> str | None:
+    reference = target(entry.get("reference"), deployment.own_bases)
+    if reference is None or not is_resource_type(type_of(reference)):
+        return "Data is named by a reference to a resource of this server."
+    if entry.get("meaning") not in MEANINGS:
+        return "The meaning is one of instance, related, dependents, authoredby."
+    return None
 
 
 def _class(entry: Mapping[str, Any], _: Deployment) -> str | None:
@@ -188,6 +195,8 @@ ENTRY_RULES: Mapping[str, EntryRule] = {
     "actor": _actor,
     "purpose": _purpose,
     "action": _action,
+    "securityLabel": _label,
+    "data": _datum,
     "class": _class,
     "code": _code,
 }

@@ -10,7 +10,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from consent.facets import Facets
-from consent.formula import Formula, Instance, Mentions, RefersTo, disjunction
+from consent.formula import (
+    AuthoredBy,
+    Formula,
+    Instance,
+    Mentions,
+    RefersTo,
+    disjunction,
+)
 from consent.references import type_of
 from consent.request_selectors import Kind
 from consent.topology import Topology
@@ -117,7 +124,7 @@ def _dependents(
 def _authored_by(reference: str, facets: Facets, context: Context, _: Kind) -> Formula:
     """Select by performer, device with its closure, Provenance agent."""
     origin = facets.origin
-    return (
+    is_told = (
         reference in origin.performers
         or reference in origin.agents
         or (
@@ -125,6 +132,7 @@ def _authored_by(reference: str, facets: Facets, context: Context, _: Kind) -> F
             and origin.device in context.topology.family(reference)
         )
     )
+    return is_told or AuthoredBy(reference)
 
 
 def _mentions(reference: str, facets: Facets, context: Context) -> Formula:

@@ -131,7 +131,8 @@ def _data_period(value: object, kind: Kind, deployment: Deployment) -> PeriodSel
     return period_selector(period(value, deployment.zone) or Interval(None, None), kind)
 
 
-_MEANINGS = {meaning.value: meaning for meaning in Meaning}
+MEANINGS = {meaning.value: meaning for meaning in Meaning}
+"""Codes of consent-data-meaning."""
 
 
 def _data(entries: list[Any], kind: Kind, deployment: Deployment) -> DataSelector:
@@ -139,7 +140,7 @@ def _data(entries: list[Any], kind: Kind, deployment: Deployment) -> DataSelecto
         kind=kind,
         entries=tuple(
             Datum(
-                meaning=_MEANINGS.get(str(entry.get("meaning"))),
+                meaning=MEANINGS.get(str(entry.get("meaning"))),
                 reference=target(entry.get("reference"), deployment.own_bases),
             )
             for entry in entries

@@ -11,7 +11,7 @@ https://hl7.org/fhir/R4/consent.html
 """
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from consent.codes import BREAK_GLASS, is_purpose
@@ -21,11 +21,11 @@ from consent.defaults import permits_by_default
 from consent.facets import Facets
 from consent.formula import Coding, Formula, conjunction, disjunction, negation
 from consent.in_force import Ballot, Policy, Subject, ballots
-from consent.labels import Labels
-from consent.overlays import CUSTODIAN, custodian
+from consent.overlays import Overlay, speaking
 from consent.projection import Projection, projection
 from consent.provisions import ParsedConsent
 from consent.request import AccessRequest
+from consent.restrictions import is_restricted, may_permit
 from consent.selectors import Selector
 from consent.truth import Match
 from consent.votes import Live, Matcher, Question, Votes, votes
@@ -35,19 +35,32 @@ ENGINE_VERSION = "1"
 
 
 _DENIES = Votes(deny=True, permit=False)
+_COLLECTING = {"collect"}
 
 
-def vote(ballot: Ballot, match: Matcher) -> Votes:
+def vote(
+    ballot: Ballot, match: Matcher, facets: Facets, purposes: Sequence[Coding | None]
+) -> Votes:
     """Return when the consent denies and when it permits."""
-    return _DENIES if ballot.live is None else votes(ballot.live, match)
+    if ballot.live is None:
+        return _DENIES
+    found = votes(ballot.live, match)
+    if may_permit(ballot.consent, facets, purposes):
+        return found
+    return found._replace(permit=False)
 
 
-def _outcome(ballots: Sequence[Ballot], match: Matcher) -> Votes:
+def _outcome(
+    ballots: Sequence[Ballot],
+    match: Matcher,
+    facets: Facets,
+    purposes: Sequence[Coding | None],
+) -> Votes:
     """Return when some consent denies, and when some permits."""
     denies: list[Formula] = []
     permits: list[Formula] = []
     for ballot in ballots:
-        deny, permit = vote(ballot, match)
+        deny, permit = vote(ballot, match, facets, purposes)
         if deny is True:
             return _DENIES
         denies.append(deny)
@@ -93,7 +106,8 @@ class PreparedRequest:
         context: Patient and devices.
         refusal: Why nothing at all is released, if so.
         default: What applies where no consent votes.
-        is_custodian: Whether the custodian overlay speaks for the request.
+        opened: The overlays that speak for the request.
+        is_release: Whether data is to leave; restrictions are asked only then.
 
     """
 
@@ -101,7 +115,8 @@ class PreparedRequest:
     context: Context
     refusal: Reason | None
     default: DefaultPolicy
-    is_custodian: bool
+    opened: tuple[Overlay, ...]
+    is_release: bool
     _elections: tuple[tuple[tuple[Ballot, ...], tuple[Coding | None, ...]], ...]
     _is_refused: bool
     _project: Projection
@@ -138,8 +153,9 @@ class PreparedRequest:
         )
 
     def _fold(self, facets: Facets) -> Formula:
-        if self.is_opened(facets):
+        if self.opening(facets) is not None:
             return True
+        facets = self.as_asked(facets)
         if self._is_refused:
             return False
         context = self.context
@@ -149,26 +165,30 @@ class PreparedRequest:
 
         released: list[Formula] = []
         for voters, purposes in self._elections:
-            outcome = _outcome(voters, match)
+            outcome = _outcome(voters, match, facets, purposes)
             if outcome.deny is True:
                 return False
-            released.append(self._released(outcome, purposes, facets.labels))
+            released.append(self._released(outcome, purposes, facets))
         return conjunction(released)
 
     def _released(
-        self, outcome: Votes, purposes: Sequence[Coding | None], labels: Labels
+        self, outcome: Votes, purposes: Sequence[Coding | None], facets: Facets
     ) -> Formula:
         """Return when no consent denies, and one permits or the default does."""
         permit = outcome.permit
         if permit is not True and all(
-            permits_by_default(self.default, purpose, labels) for purpose in purposes
+            falls_back(self.default, purpose, facets) for purpose in purposes
         ):
             permit = True
         return conjunction((negation(outcome.deny), permit))
 
-    def is_opened(self, facets: Facets) -> bool:
-        """Whether the custodian overlay opens the signature."""
-        return self.is_custodian and facets.content.type in CUSTODIAN.types
+    def as_asked(self, facets: Facets) -> Facets:
+        """Return the signature with the tags that the request must respect."""
+        return facets if self.is_release else replace(facets, tags=frozenset())
+
+    def opening(self, facets: Facets) -> Overlay | None:
+        """Return the overlay that opens the signature."""
+        return next((one for one in self.opened if one.opens(facets)), None)
 
 
 def prepare(
@@ -196,14 +216,19 @@ def prepare(
         for question in _questions(request)
     )
     refusal = _refusal(subject, request)
-    is_custodian = refusal is None and custodian(request, subject.managing_organization)
+    opened = (
+        speaking(request, subject.managing_organization, subject.standing)
+        if refusal is None
+        else ()
+    )
     context = Context(patient=subject.patient or "", topology=subject.topology)
     return PreparedRequest(
         polls=polls,
         context=context,
         refusal=refusal,
         default=policy.default,
-        is_custodian=is_custodian,
+        opened=opened,
+        is_release=set(request.actions) != _COLLECTING,
         _elections=_elections(polls),
         _is_refused=refusal is not None or any(poll.is_refused for poll in polls),
         _project=projection(
@@ -215,8 +240,15 @@ def prepare(
             ),
             subject.topology,
             policy.default,
-            by_type=is_custodian,
+            opened=opened,
         ),
+    )
+
+
+def falls_back(default: DefaultPolicy, purpose: Coding | None, facets: Facets) -> bool:
+    """Whether the default policy permits where no consent votes."""
+    return not is_restricted(facets) and permits_by_default(
+        default, purpose, facets.labels
     )
 
 

@@ -9,28 +9,28 @@ from collections.abc import Iterator
 
 from consent.data_references import Context
 from consent.decision import Because, Decision, DefaultPolicy, Reason
-from consent.defaults import permits_by_default
-from consent.engine import Poll, PreparedRequest, vote
+from consent.engine import Poll, PreparedRequest, falls_back, vote
 from consent.facets import Facets
 from consent.formula import Row, evaluate
 from consent.in_force import Ballot
-from consent.labels import Labels
-from consent.overlays import CUSTODIAN
+from consent.restrictions import PART_2, is_restricted, may_permit
 from consent.selectors import Selector
 from consent.truth import Match
-from consent.votes import Matcher, Question, deciding
+from consent.votes import Matcher, Question, deciding, votes
 
 
 def decide_resource(prepared: PreparedRequest, facets: Facets, row: Row) -> Decision:
     """Return the decision for one resource, with every reason that supports it."""
     if prepared.refusal is not None:
         return Decision(is_permitted=False, reasons=(prepared.refusal,))
-    if prepared.is_opened(facets):
-        opened = Reason(because=Because.OVERLAY, name=CUSTODIAN.name)
+    opening = prepared.opening(facets)
+    if opening is not None:
+        opened = Reason(because=Because.OVERLAY, name=opening.name)
         return Decision(is_permitted=True, reasons=(opened,))
+    facets = prepared.as_asked(facets)
     match = _row_matcher(facets, row, prepared.context)
     answers = [
-        _answer(poll, match, facets.labels, prepared.default) for poll in prepared.polls
+        _answer(poll, match, facets, prepared.default) for poll in prepared.polls
     ]
     denied = [answer for answer in answers if not answer.is_permitted]
     return Decision(
@@ -50,14 +50,16 @@ def _row_matcher(facets: Facets, row: Row, context: Context) -> Matcher:
 
 
 def _answer(
-    poll: Poll, match: Matcher, labels: Labels, default: DefaultPolicy
+    poll: Poll, match: Matcher, facets: Facets, default: DefaultPolicy
 ) -> Decision:
     """Return the decision on one question."""
-    purpose, action = poll.question
+    purpose = poll.question.purpose
     if poll.is_refused:
         refused = Reason(because=Because.BTG_NOT_ATTESTED, purpose=purpose)
         return Decision(is_permitted=False, reasons=(refused,))
-    found = [(ballot, vote(ballot, match)) for ballot in poll.ballots]
+    found = [
+        (ballot, vote(ballot, match, facets, (purpose,))) for ballot in poll.ballots
+    ]
     for is_permitted, side in ((False, "deny"), (True, "permit")):
         voters = [ballot for ballot, vote in found if getattr(vote, side)]
         if voters:
@@ -69,13 +71,43 @@ def _answer(
                     for reason in _vote_reasons(ballot, match, side, poll.question)
                 ),
             )
-    fallen_back = Reason(
+    silent = _restricted if is_restricted(facets) else _fallen_back
+    return silent(poll, match, facets, default)
+
+
+def _fallen_back(
+    poll: Poll, _: Matcher, facets: Facets, default: DefaultPolicy
+) -> Decision:
+    """Return what holds where no consent votes."""
+    purpose, action = poll.question
+    reason = Reason(
         because=Because.DEFAULT, name=default.value, purpose=purpose, action=action
     )
     return Decision(
-        is_permitted=permits_by_default(default, purpose, labels),
-        reasons=(fallen_back,),
+        is_permitted=falls_back(default, purpose, facets), reasons=(reason,)
     )
+
+
+def _restricted(
+    poll: Poll, match: Matcher, facets: Facets, _: DefaultPolicy
+) -> Decision:
+    """Return the denial by law, with every consent that is not enough for it."""
+    purpose, action = poll.question
+    reasons = [
+        Reason(
+            because=Because.OVERLAY,
+            name=PART_2,
+            path=ballot.consent.reference,
+            purpose=purpose,
+            action=action,
+        )
+        for ballot in poll.ballots
+        if ballot.live is not None
+        and votes(ballot.live, match).permit
+        and not may_permit(ballot.consent, facets, (purpose,))
+    ]
+    none = Reason(because=Because.OVERLAY, name=PART_2, purpose=purpose, action=action)
+    return Decision(is_permitted=False, reasons=tuple(reasons) or (none,))
 
 
 def _vote_reasons(

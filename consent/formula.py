@@ -7,6 +7,7 @@ and SQL needs no NULL. Times are the row's consent times in microseconds.
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 Coding = tuple[str, str]
 """Code system and code."""
@@ -62,6 +63,13 @@ class Mentions:
 
 
 @dataclass(frozen=True, slots=True)
+class AuthoredBy:
+    """A Provenance of the row names this agent, which its signature may not tell."""
+
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
 class HasCoding:
     """The row holds this coding otherwise than its signature tells."""
 
@@ -90,14 +98,17 @@ class Not:
     part: "Formula"
 
 
-Atom = StartGE | StartLE | EndGE | EndLE | Instance | RefersTo | Mentions | HasCoding
+Link = Instance | RefersTo | Mentions | AuthoredBy | HasCoding
+Atom = StartGE | StartLE | EndGE | EndLE | Link
 Formula = bool | Atom | And | Or | Not
 
 TIMES: frozenset[type] = frozenset({StartGE, StartLE, EndGE, EndLE})
 """Atoms that ask for the row's times."""
 
-LINKS: frozenset[type] = frozenset({Instance, RefersTo, Mentions, HasCoding})
-"""Atoms that ask for the row's identity, its references or its other codings."""
+LINKS: frozenset[type] = frozenset(
+    {Instance, RefersTo, Mentions, AuthoredBy, HasCoding}
+)
+"""Atoms that ask for the row's identity, references, authors or other codings."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -110,6 +121,7 @@ class Row:
         end_us: Last microsecond of it.
         mentions: What it refers to, the signature's references left out or not.
         referred_by: Resources that refer to it.
+        authors: Agents that its Provenances name.
         codings: Codings that its signature does not hold.
 
     """
@@ -119,6 +131,7 @@ class Row:
     end_us: int = 0
     mentions: frozenset[str] = field(default=frozenset())
     referred_by: frozenset[str] = field(default=frozenset())
+    authors: frozenset[str] = field(default=frozenset())
     codings: frozenset[Coding] = field(default=frozenset())
 
 
@@ -188,11 +201,25 @@ _EVALUATORS: dict[type, Callable[..., bool]] = {
     Instance: lambda atom, row: row.reference == atom.reference,
     RefersTo: lambda atom, row: atom.reference in row.referred_by,
     Mentions: lambda atom, row: atom.reference in row.mentions,
+    AuthoredBy: lambda atom, row: atom.reference in row.authors,
     HasCoding: lambda atom, row: (atom.system, atom.code) in row.codings,
     And: lambda node, row: all(evaluate(part, row) for part in node.parts),
     Or: lambda node, row: any(evaluate(part, row) for part in node.parts),
     Not: lambda node, row: not evaluate(node.part, row),
 }
+
+
+def replaced(formula: Formula, atom: Callable[[Any], Formula]) -> Formula:
+    """Return the formula with another one in the place of each atom."""
+    if isinstance(formula, bool):
+        return formula
+    if isinstance(formula, And):
+        return conjunction([replaced(part, atom) for part in formula.parts])
+    if isinstance(formula, Or):
+        return disjunction([replaced(part, atom) for part in formula.parts])
+    if isinstance(formula, Not):
+        return negation(replaced(formula.part, atom))
+    return atom(formula)
 
 
 def strengthen(formula: Formula, supported: frozenset[type]) -> Formula:

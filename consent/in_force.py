@@ -14,6 +14,7 @@ from typing import NamedTuple
 from consent.codes import RESEARCH, is_purpose
 from consent.decision import DefaultPolicy
 from consent.formula import Coding
+from consent.overlays import Overlay
 from consent.provisions import ParsedConsent, Scope
 from consent.request import AccessRequest
 from consent.request_selectors import Kind, match_purpose
@@ -66,12 +67,14 @@ class Subject:
         patient: As `Type/id`; None for rows that are nobody's.
         topology: The patient's devices.
         managing_organization: `Patient.managingOrganization`, as `Type/id`.
+        standing: What the person behind the request is to the patient.
 
     """
 
     patient: str | None
     topology: Topology = NO_DEVICES
     managing_organization: str | None = None
+    standing: Overlay | None = None
 
 
 class Ballot(NamedTuple):

@@ -9,8 +9,9 @@ https://terminology.hl7.org/ValueSet-v3-InformationSensitivityPolicy.html
 
 from collections.abc import Iterator, Mapping
 
-from consent.codes import LOINC, MDC, MEASUREMENT
+from consent.codes import ACT_CODE, LOINC, MDC, MEASUREMENT
 from consent.formula import Coding
+from consent.part_2 import TAG
 
 Row = tuple[str, tuple[str, ...]]
 """Confidentiality and sensitivities."""
@@ -103,3 +104,24 @@ TYPE_LABELS: Mapping[str, Row] = {
     "Consent": ("R", ()),
 }
 """Resource types whose label does not depend on a code."""
+
+NOTICE = "https://fhir-interop-service.org/fhir/CodeSystem/notice"
+"""Our codes for statements that go with a resource; the display is the statement."""
+
+POLICY_OBLIGATIONS: Mapping[str, tuple[Mapping[str, str], ...]] = {
+    TAG: (
+        {
+            "system": ACT_CODE,
+            "code": "NORDSCLCD",
+            "display": "no redisclosure without consent directive",
+        },
+        {
+            "system": NOTICE,
+            "code": "part-2",
+            # 42 CFR 2.32(a), the short statement.
+            "display": "42 CFR part 2 prohibits unauthorized use or disclosure of "
+            "these records.",
+        },
+    ),
+}
+"""Policy of v3-ActCode in meta.security → what is written beside it, on every door."""

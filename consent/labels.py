@@ -21,12 +21,17 @@ from consent.codes import (
 )
 from consent.contents import coding_parts, concept_codings, walk
 from consent.formula import Coding
-from consent.label_tables import CODE_LABELS, NORMAL_CODES, TYPE_LABELS
+from consent.label_tables import (
+    CODE_LABELS,
+    NORMAL_CODES,
+    POLICY_OBLIGATIONS,
+    TYPE_LABELS,
+)
 
-LABELLER_VERSION = "1"
+LABELLER_VERSION = "2"
 """Part of every decision; a change of the tables is a new version."""
 
-POLICY_TAGS = frozenset({"42CFRPart2"})
+POLICY_TAGS = frozenset(POLICY_OBLIGATIONS)
 """v3-ActCode policies in meta.security that overlays ask for."""
 
 _LEVEL_CODES = tuple(LEVELS)
@@ -165,10 +170,63 @@ def labelled(resource: Mapping[str, Any], labels: Labels) -> dict[str, Any]:
     others = [
         coding for coding in _security(resource) if not _is_label(*coding_parts(coding))
     ]
+    obliged = [dict(coding) for coding in _obligations(resource)]
+    others = [coding for coding in others if coding not in obliged] + obliged
     security = others + _label_codings(labels)
     if security:
         kept["security"] = security
     return {**resource, "meta": kept} if kept else dict(resource)
+
+
+def _obligations(resource: Mapping[str, Any]) -> Iterator[Mapping[str, str]]:
+    """Yield what a policy asks to be said wherever the resource goes."""
+    for tag in sorted(policy_tags(resource)):
+        yield from POLICY_OBLIGATIONS[tag]
+
+
+def tagged(resource: Mapping[str, Any], tag: str) -> dict[str, Any]:
+    """Return the resource under a policy of v3-ActCode."""
+    if tag in policy_tags(resource):
+        return dict(resource)
+    return _with_security(resource, [{"system": ACT_CODE, "code": tag}])
+
+
+def _with_security(
+    resource: Mapping[str, Any], more: list[dict[str, str]]
+) -> dict[str, Any]:
+    meta = resource.get("meta")
+    kept = dict(meta) if isinstance(meta, Mapping) else {}
+    kept["security"] = [*_security(resource), *more]
+    return {**resource, "meta": kept}
+
+
+def carried(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the next version with what clients have raised the one before to.
+
+    What our tables say of the old version is not carried: they say it of the new one.
+    """
+    stated, ours, told = stated_labels(old), label(_bare(old)), stated_labels(new)
+    is_raised = _order(stated.level) > max(_order(ours.level), _order(told.level))
+    raised = Labels(
+        level=stated.level if is_raised else None,
+        is_labelled=False,
+        sensitivities=stated.sensitivities - ours.sensitivities - told.sensitivities,
+    )
+    more = _label_codings(raised)
+    more += [
+        {"system": ACT_CODE, "code": tag}
+        for tag in sorted(policy_tags(old) - policy_tags(new))
+    ]
+    return _with_security(new, more) if more else dict(new)
+
+
+def _order(level: int | None) -> int:
+    return -1 if level is None else level
+
+
+def _bare(resource: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the resource as if no client had said anything of its labels."""
+    return {name: value for name, value in resource.items() if name != "meta"}
 
 
 def _is_label(system: str | None, code: str | None) -> bool:

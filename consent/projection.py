@@ -11,6 +11,7 @@ from functools import cache
 from consent.data_references import DataSelector
 from consent.decision import DefaultPolicy
 from consent.facets import Codes, Facets, Origin
+from consent.overlays import Overlay, is_note
 from consent.selectors import (
     ClassSelector,
     CodeSelector,
@@ -29,8 +30,7 @@ def projection(
     selectors: Iterable[Selector],
     topology: Topology,
     default: DefaultPolicy,
-    *,
-    by_type: bool,
+    opened: Sequence[Overlay],
 ) -> Projection:
     """Return the function from a signature to what the selectors can ask of it.
 
@@ -38,14 +38,14 @@ def projection(
         selectors: Those that no pruning has ruled out.
         topology: The patient's devices.
         default: The default policy, of which two ask for the labels.
-        by_type: Whether an overlay asks for the resource type.
+        opened: The overlays that speak; they ask for the type and the labels.
 
     """
     asked = list(selectors)
-    parts: list[Projection] = []
-    if default in _LABEL_POLICIES or _asks(asked, LabelSelector):
+    parts: list[Projection] = [_of_law]
+    if opened or default in _LABEL_POLICIES or _asks(asked, LabelSelector):
         parts.append(lambda facets: facets.labels)
-    if by_type or _asks(asked, ClassSelector) or _asks(asked, DataSelector):
+    if opened or _asks(asked, ClassSelector) or _asks(asked, DataSelector):
         parts.append(lambda facets: facets.content)
     if _asks(asked, PeriodSelector):
         parts.append(lambda facets: facets.is_dated)
@@ -54,6 +54,11 @@ def projection(
     if _asks(asked, DataSelector):
         parts.append(_by_origin(asked, topology))
     return _together(parts)
+
+
+def _of_law(facets: Facets) -> Hashable:
+    """Return what restrictions ask for; the one key of all that none concerns."""
+    return (is_note(facets), facets.tags) if facets.tags else None
 
 
 def _asks(selectors: Sequence[Selector], kind: type[Selector]) -> bool:

@@ -18,6 +18,7 @@ from consent.elements import DATA_SELECTORS, actions, actor, is_label
 from consent.lint import LISTS, PERIODS, faults, scope_codes
 from consent.moments import Interval, bounds, period
 from consent.outline import Provision, provisions
+from consent.part_2 import NOT_READ, Part2, part_2
 from consent.references import Deployment, target
 from consent.request_selectors import Actions, Actor, Kind
 from consent.selectors import Selector
@@ -83,6 +84,7 @@ class ParsedConsent:
         elements: Names of the provision elements it uses.
         depth: Levels of provisions below the root.
         boundaries: Moments at which its effect may change, ascending.
+        part_2: Whether it may open a record of a Part 2 program.
 
     """
 
@@ -99,6 +101,7 @@ class ParsedConsent:
     elements: frozenset[str] = field(default=frozenset())
     depth: int = 0
     boundaries: tuple[int, ...] = ()
+    part_2: Part2 = NOT_READ
 
 
 def read_bytes(
@@ -166,6 +169,7 @@ def read(consent: Mapping[str, Any], *, deployment: Deployment) -> ParsedConsent
         & _SELECTORS,
         depth=max((entry.depth for entry in outline), default=0),
         boundaries=_boundaries(outline, written, deployment),
+        part_2=part_2(consent, root),
     )
 
 

@@ -13,6 +13,8 @@ class AccessRequest:
         actors: The requester's closure at the time: user, roles, organisations with
             their ancestors, groups, care teams, client application. `Type/id` on
             our own server, or `system|value` of an identifier.
+        possible: What the requester may be called besides, likewise: a permit does not
+            rely on it, a deny reckons with it.
         individual_known: False where no person stands behind the token, so that a
             deny that names a person cannot be ruled out.
         purposes: Purposes of use, as (system, code); empty where none is stated.
@@ -30,12 +32,14 @@ class AccessRequest:
     actions: tuple[str, ...]
     btg_attested: bool
     at_us: int
+    possible: frozenset[str] = frozenset()
 
     @property
     def context(self) -> tuple[object, ...]:
         """Everything but the time: the request's part of a cache key."""
         return (
             self.actors,
+            self.possible,
             self.individual_known,
             self.purposes,
             self.actions,

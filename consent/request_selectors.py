@@ -39,11 +39,13 @@ class Actor:
     may_be_person: bool
 
     def matches(self, request: AccessRequest, kind: Kind) -> Truth:
-        """Return whether the requester is this actor; unknown if it names nobody."""
+        """Return whether the requester is this actor; unknown where it may be."""
         if not self.names:
             return None
         if not self.names.isdisjoint(request.actors):
             return True
+        if not self.names.isdisjoint(request.possible):
+            return None
         is_open = self.may_be_person and not request.individual_known
         return None if kind is Kind.DENY and is_open else False
 

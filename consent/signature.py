@@ -84,6 +84,29 @@ def describe(
     return Description(patient, facets, start_us, end_us, mentions, codings)
 
 
+def with_agents(described: Description, agents: frozenset[str]) -> Description:
+    """Return the description of what these agents, too, have authored."""
+    facets = described.facets
+    origin = facets.origin
+    if agents <= origin.agents:
+        return described
+    return described._replace(
+        facets=facets_of_parts(
+            facets.content,
+            facets.codes,
+            facets.labels,
+            origin_of(
+                origin.device,
+                origin.performers,
+                origin.agents | agents,
+                origin.has_mentions,
+            ),
+            facets.is_dated,
+            facets.tags,
+        )
+    )
+
+
 def facets_of(
     resource: Mapping[str, Any], *, labels: Labels, deployment: Deployment
 ) -> Facets:

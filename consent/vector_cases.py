@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from conformance.fhir_json import loads
+from consent.authors import authored, authors_by_target
 from consent.codes import ACT_REASON
 from consent.contents import walk
 from consent.decision import DefaultPolicy
+from consent.device_links import topology_of
 from consent.engine import PreparedRequest, prepare
 from consent.formula import Coding, Row
 from consent.in_force import Policy, Subject
@@ -131,12 +133,18 @@ def case_questions(case: Case) -> Iterator[CaseQuestion]:
     """Yield the resources that the vector expects something of."""
     consents = [read(consent, deployment=case.deployment) for consent in case.consents]
     referrers = _referrers(case)
+    resources, place = list(case.resources.values()), case.deployment
+    authors = authors_by_target(resources, place, case.request.at_us)
+    topology = _topology(case)
     for name in case.expect:
         resource = case.resources[name]
-        described = describe(
-            resource, labels=stated_labels(resource), deployment=case.deployment
+        described = authored(
+            describe(resource, labels=stated_labels(resource), deployment=place),
+            resources,
+            place,
+            case.request.at_us,
         )
-        subject = Subject(patient=described.patient, topology=_topology(case))
+        subject = Subject(patient=described.patient, topology=topology)
         policy = Policy(default=case.default)
         reference = _reference(resource)
         yield CaseQuestion(
@@ -149,14 +157,17 @@ def case_questions(case: Case) -> Iterator[CaseQuestion]:
                 end_us=described.end_us,
                 mentions=described.mentions,
                 referred_by=frozenset(referrers.get(reference, ())),
+                authors=authors.get(reference, frozenset()),
                 codings=described.codings,
             ),
         )
 
 
 def _topology(case: Case) -> Topology:
-    return Topology(
-        parents={child: (parent,) for child, parent in case.device_parents.items()}
+    return topology_of(
+        case.resources.values(),
+        case.deployment.own_bases,
+        {child: (parent,) for child, parent in case.device_parents.items()},
     )
 
 

@@ -9,8 +9,16 @@ docs/consent.md has the algorithm.
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import (
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import structlog
@@ -22,43 +30,36 @@ from consent.audit.entry import Basis, BasisKind
 from consent.capture import ENFORCED
 from consent.codes import ACT_REASON
 from consent.contents import walk
-from consent.decision import Because, DefaultPolicy, Reason
+from consent.decision import Because, Decision, DefaultPolicy, Reason
+from consent.dependencies import dependencies
 from consent.engine import PreparedRequest, prepare
 from consent.explain import decide_resource
 from consent.facets import Facets
-from consent.formula import (
-    TIMES,
-    And,
-    Formula,
-    HasCoding,
-    Not,
-    Or,
-    Row,
-    conjunction,
-    disjunction,
-    evaluate,
-    negation,
-    strengthen,
-)
+from consent.formula import Formula, Row, evaluate
 from consent.in_force import Policy, Subject, validity
-from consent.labels import label
+from consent.inputs import Whose, digest
+from consent.overlays import Overlay
+from consent.policy_version import policy_version
 from consent.provisions import ParsedConsent, read_bytes
-from consent.references import local, target
+from consent.references import local
 from consent.request import AccessRequest
-from consent.signature import describe
 from fhir_service.auth.bearer import Grant
+from fhir_service.auth.closure import Closure, Closures, earliest, latest
 from fhir_service.auth.scopes import Filters
+from fhir_service.auth.standing import standing_of
 from fhir_service.logs import describe as describe_error
-from fhir_service.storage import concepts, patients, resources, types
+from fhir_service.storage import device_ties, patients, resources, types
+from fhir_service.storage.binding import Binder, RowFacts
 from fhir_service.storage.concepts import Coding
 from fhir_service.storage.engine import Snapshot
 from fhir_service.storage.patients import PatientState
-from fhir_service.storage.predicate import EVERYBODY, HasCodingId, View
+from fhir_service.storage.predicate import EVERYBODY, View
 from fhir_service.storage.repository import (
     Repository,
     category_codings,
 )
 from fhir_service.storage.resources import Stored
+from fhir_service.storage.signatures import by_id as signature_by_id
 from fhir_service.storage.tables import SHARED
 
 _log = structlog.get_logger()
@@ -74,9 +75,6 @@ MAX_HOPS = 3
 """Derived resources that name each other: a Slot, its Schedule."""
 CONSENTS_OF_ONE_PATIENT = 10_000
 
-_ASKABLE = TIMES | {HasCoding}
-"""Atoms that the indexes answer; what hangs on another is withheld."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Decided:
@@ -88,6 +86,7 @@ class Decided:
         patients: Ids of the patients concerned; none for shared resources.
         by_code: Concept → the signatures that have it as their principal code.
         has_rows: Whether the patient has, or had, a row of the type at all.
+        obliged: Whether something must go with rows that may be in the view.
 
     """
 
@@ -96,6 +95,7 @@ class Decided:
     patients: tuple[str, ...]
     by_code: Mapping[int, frozenset[int]]
     has_rows: bool = True
+    obliged: bool = False
 
     def of_codes(self, codes: Iterable[int]) -> View:
         """Return the part of the view that can have one of these concepts."""
@@ -120,9 +120,22 @@ class _Between:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Timed(_Between):
-    """A prepared request and the instants between which it holds."""
+    """A prepared request and the instants between which it holds.
+
+    Attributes:
+        prepared: The request.
+        ties: Version of how devices hang together; None where no consent asks.
+        rests_on: Digest of all that the decision rests on, for the audit.
+
+    """
 
     prepared: PreparedRequest
+    ties: int | None
+    rests_on: Basis
+
+    def is_tied(self, snapshot: Snapshot) -> bool:
+        """Whether the devices still hang together as they did."""
+        return self.ties is None or self.ties == device_ties.version(snapshot)
 
 
 _FOREVER = 1 << 62
@@ -132,6 +145,9 @@ _AT_ONCE = _Between(start_us=_FOREVER, until_us=-_FOREVER)
 
 _EVERYTHING = View(patient_key=EVERYBODY, groups=(), whole=True)
 """Types of which scopes alone decide, and those that are judged row by row."""
+
+_NOBODYS = View(patient_key=EVERYBODY, groups=(), whole=False)
+"""Nothing of anybody's."""
 
 _OF_SHARED = Decided(
     view=View(patient_key=SHARED, groups=(), whole=True),
@@ -173,7 +189,7 @@ class Gate:
         self._of_all: OrderedDict[tuple[object, ...], tuple[int, int, View]] = (
             OrderedDict()
         )
-        self._above: OrderedDict[tuple[str, int | None], frozenset[str]] = OrderedDict()
+        self._closures = Closures(repository)
         self._guard = threading.Lock()
 
     def forget(self) -> None:
@@ -184,6 +200,7 @@ class Gate:
         with self._guard:
             for cache in self._caches():
                 cache.clear()
+        self._closures.forget()
         self._repository.signatures.forget()
         self._repository.index_sets.forget()
 
@@ -193,7 +210,6 @@ class Gate:
             self._prepared,
             self._decided,
             self._of_all,
-            self._above,
         )
 
     def view(
@@ -211,20 +227,26 @@ class Gate:
         kind = class_of(type_)
         if kind is not ResourceClass.PATIENT_DATA:
             return _EVERYTHING
+        try:
+            closure = self._closures.of(snapshot, grant, self._clock())
+        except Exception as error:  # noqa: BLE001 - who is not known is nobody
+            self._alert(error)
+            return _NOBODYS
         at = (
             patients.changes(snapshot),
             type_,
-            self._actors(snapshot, grant),
+            closure.names,
             grant.organization,
             grant.purposes,
             grant.individual_known,
         )
         now = self._clock()
-        known = self._of_all.get(at)
+        known = None if grant.user else self._of_all.get(at)
         if known is not None and known[0] <= now < known[1]:
             return known[2]
         start, until, view = self._view_of_all(snapshot, grant, type_)
-        self._remember(self._of_all, at, (start, until, view), REMEMBERED_VIEWS)
+        if grant.user is None:  # Whom a person stands for changes as data does.
+            self._remember(self._of_all, at, (start, until, view), REMEMBERED_VIEWS)
         return view
 
     def _view_of_all(
@@ -252,7 +274,12 @@ class Gate:
     def _viewed(
         self, snapshot: Snapshot, grant: Grant, state: PatientState, type_: str
     ) -> tuple[_Between, Decided]:
-        actions, actors = reading(grant, state), self._actors(snapshot, grant)
+        actions = reading(grant, state)
+        try:
+            closure = self._closure(snapshot, grant, state)
+            stands = self._standing(snapshot, grant, state)
+        except Exception as error:  # noqa: BLE001 - who is not known is nobody
+            return self._failing(state, error)
         at = (
             state.key,
             state.signature_version,
@@ -260,27 +287,44 @@ class Gate:
             state.organization,
             type_,
             actions,
-            actors,
+            closure.names,
             grant.purposes,
             grant.individual_known,
+            stands and stands.name,
         )
         known = self._decided.get(at)
-        if known is not None and known[0].holds(self._clock()):
+        if (
+            known is not None
+            and known[0].holds(self._clock())
+            and known[0].is_tied(snapshot)
+        ):
             return known
         try:
             timed = self._prepare(
                 snapshot,
-                self._request(grant, actors, actions),
+                self._request(grant, closure, actions),
                 state,
                 custodian=is_custodian(grant, state),
+                stands=stands,
             )
+            timed = _within(timed, closure)
             decided = self._decide(snapshot, timed.prepared, state, type_)
+            decided = _resting(decided, timed.rests_on)
         except Exception as error:  # noqa: BLE001 - whatever fails in the engine denies
-            _log.error("consent-failed", **describe_error(error))
-            self._failed("consent")
-            return _AT_ONCE, _hidden(state.key, (state.id,), _FAILED)
+            return self._failing(state, error)
         self._remember(self._decided, at, (timed, decided), REMEMBERED_DECISIONS)
         return timed, decided
+
+    def _failing(
+        self, state: PatientState, error: Exception
+    ) -> tuple[_Between, Decided]:
+        """Hide everything of a patient, for this once."""
+        self._alert(error)
+        return _AT_ONCE, _hidden(state.key, (state.id,), _FAILED)
+
+    def _alert(self, error: Exception) -> None:
+        _log.error("consent-failed", **describe_error(error))
+        self._failed("consent")
 
     def reasons(
         self, snapshot: Snapshot, grant: Grant, stored: Stored
@@ -291,22 +335,35 @@ class Gate:
         """
         state = self.state(snapshot, stored.patient_key)
         request = self._request(
-            grant, self._actors(snapshot, grant), reading(grant, state)
+            grant, self._closure(snapshot, grant, state), reading(grant, state)
         )
         prepared = self._prepare(
-            snapshot, request, state, custodian=is_custodian(grant, state)
+            snapshot,
+            request,
+            state,
+            custodian=is_custodian(grant, state),
+            stands=self._standing(snapshot, grant, state),
         ).prepared
-        body = fhir_json.loads(self._repository.body(snapshot, stored))
-        described = describe(
-            body, labels=label(body), deployment=self._repository.deployment
-        )
-        row = Row(
-            reference=f"{body['resourceType']}/{body['id']}",
-            start_us=described.start_us,
-            end_us=described.end_us,
-            codings=described.codings,
-        )
-        return decide_resource(prepared, described.facets, row).reasons
+        return self.decision(snapshot, prepared, stored).reasons
+
+    def decision(
+        self, snapshot: Snapshot, prepared: PreparedRequest, stored: Stored
+    ) -> Decision:
+        """Return what a prepared request is answered about one stored version."""
+        return decide_resource(prepared, *self.facts(snapshot, prepared, stored))
+
+    def facts(
+        self, snapshot: Snapshot, prepared: PreparedRequest, stored: Stored
+    ) -> tuple[Facets, Row]:
+        """Return the signature of a version and what the consents ask of its row."""
+        found = signature_by_id(snapshot, stored.signature_id)
+        if found is None:
+            raise LookupError("a version has no signature")
+        facts = RowFacts(snapshot, self._repository, stored)
+        followed = dependencies(
+            ballot.consent for poll in prepared.polls for ballot in poll.ballots
+        ).followed
+        return found[1].facets, facts.row(followed)
 
     def of_row(self, snapshot: Snapshot, grant: Grant, stored: Stored) -> Decided:
         """Return the view that a stored version belongs to."""
@@ -391,18 +448,7 @@ class Gate:
         return False
 
     def _holds(self, snapshot: Snapshot, formula: Formula, stored: Stored) -> bool:
-        body = fhir_json.loads(self._repository.body(snapshot, stored))
-        described = describe(
-            body, labels=label(body), deployment=self._repository.deployment
-        )
-        known = concepts.other_codings(snapshot, stored.patient_key)
-        row = Row(
-            reference="",
-            start_us=described.start_us,
-            end_us=described.end_us,
-        )
-        held = {known[coding] for coding in described.codings if coding in known}
-        return evaluate(_settle(formula, held), row)
+        return RowFacts(snapshot, self._repository, stored).holds(formula)
 
     def _is_in_scope(
         self, snapshot: Snapshot, stored: Stored, filters: tuple[Filters, ...]
@@ -417,15 +463,16 @@ class Gate:
     ) -> bool:
         """Whether a resource from a device may be collected."""
         state = self.state(snapshot, key)
-        described = describe(
-            resource, labels=label(resource), deployment=self._repository.deployment
-        )
+        repository = self._repository
+        described = repository.described(snapshot, resource, repository.label(resource))
         return evaluate(
             self.collect_formula(snapshot, grant, state, described.facets),
             Row(
-                reference="",
+                reference=f"{resource['resourceType']}/{resource.get('id', '')}",
                 start_us=described.start_us,
                 end_us=described.end_us,
+                mentions=described.mentions,
+                authors=authors_of(grant),
                 codings=described.codings,
             ),
         )
@@ -434,11 +481,14 @@ class Gate:
         self, snapshot: Snapshot, grant: Grant, state: PatientState, facets: Facets
     ) -> Formula:
         """Return when a row with these facets may be collected."""
-        request = self._request(grant, self._actors(snapshot, grant), ("collect",))
+        request = self._request(
+            grant, self._closure(snapshot, grant, state), ("collect",)
+        )
         prepared = self._prepare(
             snapshot, request, state, custodian=is_custodian(grant, state)
         ).prepared
-        return strengthen(prepared.formula(facets), _ASKABLE)
+        binder = Binder(snapshot, self._repository, state.key)
+        return binder.linked(prepared.formula(facets))
 
     @staticmethod
     def state(snapshot: Snapshot, key: int) -> PatientState:
@@ -453,44 +503,27 @@ class Gate:
             raise LookupError("a resource belongs to no patient")
         return state
 
-    def _actors(self, snapshot: Snapshot, grant: Grant) -> frozenset[str]:
-        """Return the grant's actors with the organizations above its own.
+    def _closure(
+        self, snapshot: Snapshot, grant: Grant, state: PatientState
+    ) -> Closure:
+        """Return what a consent of the patient may call the grant."""
+        return self.closure(snapshot, grant, state, self._clock())
 
-        A consent that names a whole names its parts: a deny of the parent must not
-        be silent about the child.
+    def ever(self, snapshot: Snapshot, names: frozenset[str]) -> frozenset[str]:
+        """Return everything that who has these names may be called at any time.
+
+        Raises:
+            OverflowError: where that is more than is looked at.
+
         """
-        if grant.organization is None:
-            return grant.actors
-        at = (grant.organization, grant.topology)
-        above = None if grant.topology is None else self._above.get(at)
-        if above is None:
-            above = frozenset(self._organizations_above(snapshot, grant.organization))
-            self._remember(self._above, at, above, REMEMBERED_CONSENTS)
-        return grant.actors | above if above else grant.actors
-
-    def _organizations_above(
-        self, snapshot: Snapshot, organization: str
-    ) -> Iterator[str]:
-        seen = {organization}
-        while True:
-            stored = self._repository.read(
-                snapshot, "Organization", organization.removeprefix("Organization/")
-            )
-            if stored is None or stored.deleted:
-                return
-            body = fhir_json.loads(self._repository.body(snapshot, stored))
-            parent = target(body.get("partOf"), self._repository.deployment.own_bases)
-            if parent is None or parent in seen:
-                return
-            seen.add(parent)
-            yield parent
-            organization = parent
+        return self._closures.ever(snapshot, names)
 
     def _request(
-        self, grant: Grant, actors: frozenset[str], actions: tuple[str, ...]
+        self, grant: Grant, closure: Closure, actions: tuple[str, ...]
     ) -> AccessRequest:
         return AccessRequest(
-            actors=actors,
+            actors=closure.names.certain,
+            possible=closure.names.possible,
             individual_known=grant.individual_known,
             purposes=tuple((ACT_REASON, code) for code in grant.purposes),
             actions=actions,
@@ -505,30 +538,103 @@ class Gate:
         state: PatientState,
         *,
         custodian: bool,
+        stands: Overlay | None = None,
     ) -> _Timed:
         """Return the request as this patient's consents see it.
 
         The custodian overlay is for the managing organization itself: what belongs to
         it as a part is not the custodian.
         """
-        at = (state.key, state.consent_epoch, custodian, request.context)
+        name = stands and stands.name
+        at = (state.key, state.consent_epoch, custodian, name, request.context)
         known = self._prepared.get(at)
-        if known is not None and known.holds(request.at_us):
+        if known is not None and known.holds(request.at_us) and known.is_tied(snapshot):
             return known
         found = self.consents(snapshot, state)
-        prepared = prepare(
-            found,
+        prepared = self.prepared(
+            snapshot, found, request, state, custodian=custodian, stands=stands
+        )
+        start_us, until_us = validity(found, request.at_us)
+        timed = _Timed(
+            prepared=prepared,
+            start_us=start_us,
+            until_us=until_us,
+            ties=device_ties.version(snapshot) if dependencies(found).devices else None,
+            rests_on=Basis(
+                BasisKind.INPUTS,
+                self._digest(found, request, state, custodian=custodian, stands=stands),
+            ),
+        )
+        self._remember(self._prepared, at, timed, REMEMBERED_DECISIONS)
+        return timed
+
+    def prepared(  # noqa: PLR0913 - a question, whose, and by what overlays
+        self,
+        snapshot: Snapshot,
+        consents: Sequence[ParsedConsent],
+        request: AccessRequest,
+        state: PatientState,
+        *,
+        custodian: bool,
+        stands: Overlay | None = None,
+    ) -> PreparedRequest:
+        """Return the request as these consents see it; nothing is remembered."""
+        return prepare(
+            consents,
             request,
             Subject(
                 patient=f"Patient/{state.id}",
+                topology=device_ties.around(snapshot, dependencies(consents).devices),
                 managing_organization=state.organization if custodian else None,
+                standing=stands,
             ),
             Policy(default=self._policy, enforced=ENFORCED),
         )
-        start_us, until_us = validity(found, request.at_us)
-        timed = _Timed(prepared=prepared, start_us=start_us, until_us=until_us)
-        self._remember(self._prepared, at, timed, REMEMBERED_DECISIONS)
-        return timed
+
+    def decided(
+        self,
+        snapshot: Snapshot,
+        prepared: PreparedRequest,
+        state: PatientState,
+        type_: str,
+    ) -> Decided:
+        """Return the view of a prepared request; nothing is remembered."""
+        return self._decide(snapshot, prepared, state, type_)
+
+    def closure(
+        self, snapshot: Snapshot, grant: Grant, state: PatientState, at_us: int
+    ) -> Closure:
+        """Return what a consent of the patient may call the grant at an instant."""
+        closure = self._closures.of(snapshot, grant, at_us)
+        return self._closures.towards(snapshot, closure, state, at_us)
+
+    @cached_property
+    def policy(self) -> str:
+        """The version of the rules by which it decides."""
+        return policy_version(self._policy, str(self._repository.deployment.zone))
+
+    def _digest(
+        self,
+        consents: Sequence[ParsedConsent],
+        request: AccessRequest,
+        state: PatientState,
+        *,
+        custodian: bool,
+        stands: Overlay | None,
+    ) -> str:
+        """Return the digest of everything that a decision rests on but the rows."""
+        whose = Whose(
+            patient=f"Patient/{state.id}",
+            custodian=state.organization if custodian else None,
+            standing=None if stands is None else stands.name,
+        )
+        return digest(consents, request, whose, self.policy)
+
+    def _standing(
+        self, snapshot: Snapshot, grant: Grant, state: PatientState
+    ) -> Overlay | None:
+        """Return what the person behind the request is to the patient, as of now."""
+        return standing_of(self._repository, snapshot, grant, state, self._clock())
 
     def consents(
         self, snapshot: Snapshot, state: PatientState
@@ -538,8 +644,20 @@ class Gate:
         known = self._consents.get(at)
         if known is None:
             known = tuple(self._read_consents(snapshot, state))
+            self._tell_indeterminate(known)
             self._remember(self._consents, at, known, REMEMBERED_CONSENTS)
         return known
+
+    def _tell_indeterminate(self, consents: tuple[ParsedConsent, ...]) -> None:
+        """Alert somebody to active consents that deny since nobody can read them."""
+        policy = Policy(default=self._policy, enforced=ENFORCED)
+        count = sum(
+            one.is_active and (one.root is None or not policy.enforces(one))
+            for one in consents
+        )
+        if count:
+            _log.warning("consent-indeterminate", count=count)
+            self._failed("indeterminate")
 
     def _read_consents(
         self, snapshot: Snapshot, state: PatientState
@@ -576,10 +694,10 @@ class Gate:
             if one.type_id == number
         }
         grouped = prepared.grouped({id_: one.facets for id_, one in signatures.items()})
-        known = concepts.other_codings(snapshot, state.key)
+        binder = Binder(snapshot, self._repository, state.key)
         groups: dict[Formula, list[int]] = {True: list(grouped.permitted)}
         for formula, ids in grouped.conditional:
-            bound = _bind(strengthen(formula, _ASKABLE), known)
+            bound = binder.bound(formula)
             if bound is not False:
                 groups.setdefault(bound, []).extend(ids)
         kept = tuple((formula, tuple(ids)) for formula, ids in groups.items() if ids)
@@ -596,6 +714,7 @@ class Gate:
             patients=(state.id,),
             by_code={code: frozenset(ids) for code, ids in by_code.items()},
             has_rows=bool(signatures),
+            obliged=any(signatures[id_].facets.tags for _, ids in kept for id_ in ids),
         )
 
     def _remember(
@@ -616,6 +735,29 @@ def admits(filters: tuple[Filters, ...], categories: Collection[Coding]) -> bool
         )
         for alternative in filters
     )
+
+
+def _within(timed: _Timed, closure: Closure) -> _Timed:
+    """Return the same for as long as the requester is what it is now."""
+    return _Timed(
+        prepared=timed.prepared,
+        ties=timed.ties,
+        rests_on=timed.rests_on,
+        start_us=latest(timed.start_us, closure.start_us),
+        until_us=earliest(timed.until_us, closure.until_us),
+    )
+
+
+def _resting(decided: Decided, on: Basis) -> Decided:
+    """Return the same with the digest of its inputs among its grounds, if any."""
+    if not decided.basis:
+        return decided
+    return replace(decided, basis=(*decided.basis, on))
+
+
+def authors_of(grant: Grant) -> frozenset[str]:
+    """Return whom the Provenance of what a grant writes will name."""
+    return frozenset(name for name in (grant.organization, grant.user) if name)
 
 
 def is_custodian(grant: Grant, state: PatientState) -> bool:
@@ -649,40 +791,6 @@ def _hidden(
     )
 
 
-def _map(formula: Formula, atom: Callable[[Any], Formula]) -> Formula:
-    """Return the formula with every atom replaced."""
-    if isinstance(formula, bool):
-        return formula
-    if isinstance(formula, And):
-        return conjunction([_map(part, atom) for part in formula.parts])
-    if isinstance(formula, Or):
-        return disjunction([_map(part, atom) for part in formula.parts])
-    if isinstance(formula, Not):
-        return negation(_map(formula.part, atom))
-    return atom(formula)
-
-
-def _bind(formula: Formula, known: Mapping[Coding, int]) -> Formula:
-    """Return the formula over coding numbers; what no row has is false."""
-
-    def atom(one: Any) -> Any:
-        if isinstance(one, HasCoding):
-            number = known.get((one.system, one.code))
-            return False if number is None else HasCodingId(number)
-        return one
-
-    return _map(formula, atom)
-
-
-def _settle(formula: Formula, held: set[int]) -> Formula:
-    """Return the formula with its codings answered for one row."""
-
-    def atom(one: Any) -> Any:
-        return one.coding_id in held if isinstance(one, HasCodingId) else one
-
-    return _map(formula, atom)
-
-
 def _basis(
     prepared: PreparedRequest,
     groups: tuple[tuple[Formula, tuple[int, ...]], ...],
@@ -693,13 +801,14 @@ def _basis(
     if first is None:
         return ()
     decision = decide_resource(prepared, facets[first], Row(reference=""))
-    return tuple(dict.fromkeys(_ground(reason) for reason in decision.reasons))
+    return tuple(dict.fromkeys(ground(reason) for reason in decision.reasons))
 
 
 _KINDS = {Because.OVERLAY: BasisKind.OVERLAY}
 
 
-def _ground(reason: Reason) -> Basis:
+def ground(reason: Reason) -> Basis:
+    """Return a reason as the audit keeps it."""
     name = reason.name or reason.because.value
     if reason.version is not None:
         name = f"{name.removeprefix('Consent/')}/_history/{reason.version}"

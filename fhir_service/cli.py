@@ -12,8 +12,9 @@ a command does is in `fhir_service.commands`, imported when it runs:
 | import | `import_file.run(settings)` | `source, path, patient, zone, as_json` |
 | quarantine list | `quarantine.listing(settings)` | `source, limit, as_json` |
 | quarantine retry | `quarantine.retry(settings)` | `source, as_json` |
-| consent show | `consent.show(settings)` | `patient, as_json` |
-| consent explain | `consent.explain(settings)` | the same, `client_id, resource` |
+| consent show | `consent.show(settings)` | `patient, language, as_json` |
+| consent explain | `consent.explain(settings)` | the same, and those of the options |
+| consent explain --replay | `consent.replay(settings)` | `entry`; returns if well |
 | audit verify | `audit.verify(settings)` | `checkpoint, as_json`; returns if well |
 | audit export | `audit.export(settings)` | `path` |
 | bench | `bench.run(settings)` | `full, only, as_json` |
@@ -200,28 +201,44 @@ def consent() -> None:
 
 @consent.command("show")
 @patient_id
+@click.option(
+    "--language",
+    type=click.Choice(["en", "es"]),
+    help="Plain sentences in this language instead of provisions.",
+)
 @as_json
-def consent_show(*, patient: str, as_json: bool) -> None:
+def consent_show(*, patient: str, language: str | None, as_json: bool) -> None:
     """Show a patient's consents."""
-    run("consent.show", patient=patient, as_json=as_json)
+    run("consent.show", patient=patient, language=language, as_json=as_json)
 
 
 @consent.command("explain")
-@patient_id
-@click.option("--client", "client_id", required=True, help="Id of the asking client.")
+@click.option("--patient", help="Logical id of the Patient.")
+@click.option("--client", "client_id", help="Id of the asking client.")
 @click.option("--resource", help="Only this one, such as Observation/123.")
+@click.option("--at", help="At this instant, not now.")
+@click.option(
+    "--draft",
+    "drafts",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False),
+    help="A Consent in a file, instead of the stored one or beside them.",
+)
+@click.option("--diff", "compares", is_flag=True, help="Say what the drafts change.")
+@click.option("--replay", "entry", help="A decision again: row of the log or request.")
 @as_json
 def consent_explain(
-    *, patient: str, client_id: str, resource: str | None, as_json: bool
+    *, entry: str | None, as_json: bool, patient: str | None, **asked: Any
 ) -> None:
     """Say what a client may read of a patient, and which provision says so."""
-    run(
-        "consent.explain",
-        patient=patient,
-        client_id=client_id,
-        resource=resource,
-        as_json=as_json,
-    )
+    if entry is not None:
+        if patient or any(asked.values()):
+            raise click.UsageError("--replay takes no option but --json.")
+        exit_unless(run("consent.replay", entry=entry, as_json=as_json))
+    elif patient is None or asked["client_id"] is None:
+        raise click.UsageError("Say --patient and --client, or --replay.")
+    else:
+        run("consent.explain", patient=patient, as_json=as_json, **asked)
 
 
 @main.group()

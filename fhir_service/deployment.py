@@ -16,6 +16,7 @@ from random import Random, SystemRandom
 
 from conformance import fhir_json
 from consent.decision import DefaultPolicy
+from consent.policy_version import policy_version
 from consent.references import Deployment as Place
 from fhir_service import audit_trail
 from fhir_service.access import Gate
@@ -24,8 +25,9 @@ from fhir_service.auth.services import AuthServices
 from fhir_service.exchange import Services
 from fhir_service.interactions import capabilities
 from fhir_service.metrics import Metrics
+from fhir_service.policy_trail import record_policy
 from fhir_service.settings import Settings, SettingsError, make_data_dir
-from fhir_service.storage import facts, migrations, patients, reindex
+from fhir_service.storage import facts, migrations, patients, reindex, relabel
 from fhir_service.storage.audit_log import AuditTail
 from fhir_service.storage.blind_index import BlindIndex
 from fhir_service.storage.body import RequestSeal, body_codec
@@ -131,11 +133,22 @@ def open_deployment(
     )
     if not reindex.is_current(database):
         raise SchemaError("The search index is another one: run fhir-service migrate.")
+    if not relabel.is_current(database):
+        raise SchemaError("The labels are of before: run fhir-service migrate.")
+    with alone(settings.data_dir):
+        record_policy(
+            database,
+            deployment.services.seal,
+            policy_version(
+                DefaultPolicy(settings.default_policy), str(settings.time_zone)
+            ),
+            clock,
+        )
     return deployment
 
 
 def migrate(settings: Settings, told: Callable[[int], None]) -> int:
-    """Bring schema and search index up to date; return how many were indexed anew.
+    """Bring schema, labels and search index up to date; return how many were indexed.
 
     Args:
         settings: What the operator chose.
@@ -156,9 +169,12 @@ def migrate(settings: Settings, told: Callable[[int], None]) -> int:
                 SystemRandom(),
                 Metrics(sources=VENDORS),
             )
+            repository = deployment.services.repository
+            if not relabel.is_current(database):
+                relabel.relabel(database, repository, told)
             if reindex.is_current(database):
                 return 0
-            return reindex.reindex(database, deployment.services.repository, told)
+            return reindex.reindex(database, repository, told)
         finally:
             database.close()
 

@@ -29,6 +29,7 @@ EVENTS: Mapping[str, str] = MappingProxyType(
         "not-durable": "An audit row or a write could not be made durable.",
         "audit-failed": "The audit log could not be written.",
         "consent-failed": "The consent engine failed, and denied.",
+        "consent-indeterminate": "Stored consents cannot be evaluated, and deny.",
         "ingest": "A batch of measurements was accounted for.",
         "import": "A file was imported.",
         "migrated": "The database schema was brought up to date.",

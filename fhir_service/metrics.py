@@ -26,7 +26,7 @@ OUTCOMES = frozenset(
 REFUSALS = frozenset({"too-long", "timeout", "incomplete", "throttled", "late"})
 """Why the door answered a request without its handler."""
 
-FAILURES = frozenset({"audit", "consent", "handler", "durability"})
+FAILURES = frozenset({"audit", "consent", "durability", "handler", "indeterminate"})
 """What has failed closed; each is worth an alert."""
 
 BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 2.5, 10.0)

@@ -325,12 +325,16 @@ def _network(address: str) -> dict[str, str]:
     return {"address": address, "type": "2"}
 
 
+_NO_POLICIES = frozenset({BasisKind.CONSENT, BasisKind.INPUTS})
+"""Grounds that are an entity of their own, and those that only repeat all others."""
+
+
 def _policies(record: AuditRecord) -> Iterator[str]:
     """Yield the token and the grounds that are no consent, as URIs."""
     if record.token:
         yield _JTI + record.token.hex()
     for basis in record.basis:
-        if basis.kind is not BasisKind.CONSENT:
+        if basis.kind not in _NO_POLICIES:
             yield f"{BASE}/policy/{basis.kind}/{quote(basis.name, safe='')}"
 
 

@@ -95,6 +95,7 @@ class BasisKind(StrEnum):
     SCOPE = "scope"
     BREAK_GLASS = "break-glass"
     SELF = "self"
+    INPUTS = "inputs"
 
 
 INTERACTION_CODE = {interaction: code for code, interaction in enumerate(Interaction)}
@@ -112,7 +113,8 @@ class Basis(NamedTuple):
 
     Attributes:
         kind: What it is.
-        name: The consent's version (`ID/_history/2`), the overlay's or scope's name.
+        name: The consent's version (`ID/_history/2`), the overlay's or scope's name,
+            or the digest of everything that the decision rested on (`consent.inputs`).
         path: Where in the consent, such as `provision.provision[0]`.
 
     """
@@ -208,6 +210,7 @@ _KIND_LETTER = {
     BasisKind.SCOPE: "s",
     BasisKind.BREAK_GLASS: "b",
     BasisKind.SELF: "m",
+    BasisKind.INPUTS: "i",
 }
 _KIND_OF_LETTER = {letter: kind for kind, letter in _KIND_LETTER.items()}
 

@@ -11,15 +11,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from conformance.issues import FHIRError, IssueType
+from consent.membership import CLIENT_SYSTEM
 from fhir_service.auth.scopes import Filters, Scopes, parse_scopes
 from fhir_service.auth.token_hash import token_hash, token_id
 from fhir_service.storage import accounts
 from fhir_service.storage.engine import Snapshot
 
 REALM = "fhir"
-
-CLIENT_SYSTEM = "https://fhir-interop-service.org/fhir/sid/client"
-"""Identifier system under which a Consent may name a client."""
 
 _CREDENTIALS = re.compile(r"bearer +([A-Za-z0-9._~+/-]{1,512}=*) *", re.IGNORECASE)
 
@@ -31,7 +29,7 @@ class Grant:
     Attributes:
         client_id: The client.
         client_name: The client's name for people.
-        user: The person behind the request; None for a backend service.
+        user: The person behind the request, as `Type/id`; None for a backend service.
         scopes: What the token may touch.
         purposes: v3-ActReason codes; none where the client has none.
         organization: `Organization/id` behind the client.
@@ -41,8 +39,8 @@ class Grant:
         individual_known: Whether a person stands behind the request.
         token_id: Names the token in the audit log.
         expires: Microseconds since 1970.
-        topology: Version of how organizations hang together, in the snapshot of the
-            token; None where it is not known.
+        topology: Version of who belongs to whom, in the snapshot of the token; None
+            where it is not known.
 
     """
 

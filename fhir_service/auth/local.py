@@ -10,7 +10,8 @@ import pwd
 from collections.abc import Iterable
 
 from conformance.issues import FHIRError, IssueType
-from fhir_service.auth.bearer import CLIENT_SYSTEM, Grant
+from consent.membership import CLIENT_SYSTEM
+from fhir_service.auth.bearer import Grant
 from fhir_service.auth.scopes import parse_scopes
 from fhir_service.storage import accounts, patients, types
 from fhir_service.storage.engine import Snapshot

@@ -35,6 +35,7 @@ def shown(services: Services, state: PatientState, body: bytes) -> Json:
         "dateTime": consent.get("dateTime"),
         "inForce": _is_in_force(parsed, services.clock()),
         "isDeterminate": parsed.root is not None and ENFORCED.covers(parsed),
+        "part2Missing": list(parsed.part_2.missing),
         "provisions": [_provision(one) for one in provisions(consent)],
         "alerts": [
             {"place": issue.expression, "sentence": issue.diagnostics}
@@ -90,7 +91,7 @@ def _target(entry: Mapping[str, Any]) -> str:
 def lines(found: list[Json], state: PatientState) -> Iterator[str]:
     """Yield the consents of a patient, for people."""
     if not found:
-        yield f"Patient/{state.id} has no consent: nothing is collected or released."
+        yield f"Patient/{state.id} has no consent: the default policy decides."
     for one in found:
         force = "in force" if one["inForce"] else "not in force"
         yield (
@@ -99,6 +100,9 @@ def lines(found: list[Json], state: PatientState) -> Iterator[str]:
         )
         if not one["isDeterminate"]:
             yield "  It is indeterminate, which denies everything."
+        if one["part2Missing"]:
+            lacking = ", ".join(one["part2Missing"])
+            yield f"  For records of a 42 CFR Part 2 program it lacks: {lacking}."
         for provision in one["provisions"]:
             yield f"  {provision['path']}: {provision['type'] or 'no type'}"
             yield from _element_lines(provision)

@@ -30,6 +30,7 @@ from fhir_service.ingest.cohort_days import DAYS
 from fhir_service.ingest.cohort_resources import CLINIC, resources
 from fhir_service.ingest.files import import_file
 from fhir_service.interactions import create
+from fhir_service.interactions.membership import GUARDED
 from fhir_service.rest.message import Request
 from fhir_service.storage import patients
 from fhir_service.storage.tables import SHARED
@@ -91,10 +92,12 @@ def create_resources(deployment: Deployment, seeded: Seeded, size: Size) -> None
         FHIRError: where a resource is refused.
 
     """
-    grant = local.operator(ORGANIZATION)
     for resource in resources(seeded.last_day, size.people):
-        if not _exists(deployment, resource["resourceType"], resource["id"]):
-            _create(deployment, grant, resource)
+        type_ = resource["resourceType"]
+        # No organisation says of itself who it is and who works there.
+        by = None if type_ in GUARDED else ORGANIZATION
+        if not _exists(deployment, type_, resource["id"]):
+            _create(deployment, local.operator(by), resource)
 
 
 def _exists(deployment: Deployment, type_: str, id_: str) -> bool:

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from conformance import fhir_json
 from consent import labels
 from consent.facets import Facets
-from consent.formula import Formula, Row, evaluate
-from consent.signature import describe
-from fhir_service.access import Gate
+from consent.formula import Formula, Mentions, Row, evaluate, strengthen
+from fhir_service.access import Gate, authors_of
 from fhir_service.ingest.candidates import Candidate, Written, alike, rendered
 from fhir_service.ingest.delivery import Delivery
 from fhir_service.search.postings import Entries, entries
-from fhir_service.storage import types
+from fhir_service.storage import programs, types
+from fhir_service.storage.binding import ASKABLE
 from fhir_service.storage.engine import Transaction
 from fhir_service.storage.repository import Repository, codings_of
 from mappings.kinds import Coding
@@ -34,6 +34,8 @@ class Constants:
         code_key: Concept of `Observation.code`.
         found: What search can find in the sample they were derived from.
         codings: Codings that the signature does not hold.
+        mentions: References that it does not hold, sources left out.
+        authors: Whom the Provenance will name.
         security: Labels, as the template takes them.
         collect: When the row may be collected, given its time.
         signature_id: What consent decides on; 0 until a row of it is stored, so that
@@ -47,6 +49,8 @@ class Constants:
     code_key: int
     found: Entries
     codings: frozenset[tuple[str, str]]
+    mentions: frozenset[str]
+    authors: frozenset[str]
     security: tuple[Coding, ...]
     collect: Formula
     signature_id: int = 0
@@ -65,6 +69,8 @@ class Constants:
                 reference="",
                 start_us=measurement.start_us,
                 end_us=measurement.end_us,
+                mentions=self.mentions,
+                authors=self.authors,
                 codings=self.codings,
             ),
         )
@@ -118,7 +124,12 @@ class Shapes:
         if candidate.sources:
             candidate = candidate._replace(sources=(_SAMPLE_SOURCE,))
         sample = Written("x", "1", _SAMPLE, (), "final")
-        bare = fhir_json.loads(rendered(candidate, self._delivery, sample))
+        bare = programs.as_written(
+            repository,
+            transaction,
+            self._delivery.grant.organization,
+            fhir_json.loads(rendered(candidate, self._delivery, sample)),
+        )
         found = labels.label(bare)
         security = tuple(
             Coding(coding["system"], coding["code"], coding.get("display", ""))
@@ -127,18 +138,24 @@ class Shapes:
         resource = fhir_json.loads(
             rendered(candidate, self._delivery, sample._replace(security=security))
         )
-        described = describe(resource, labels=found, deployment=repository.deployment)
+        described = repository.described(transaction, resource, found)
         concepts = repository.concepts
+        collect = self._gate.collect_formula(
+            transaction,
+            self._delivery.grant,
+            candidate.wearer.state,
+            described.facets,
+        )
+        if candidate.sources:
+            # Their ids are not known yet: what hangs on them is not collected.
+            collect = strengthen(collect, ASKABLE - {Mentions})
         return Constants(
             facets=described.facets,
             code_key=concepts.intern(transaction, codings_of(resource["code"])),
             found=entries("Observation", repository.found(resource)),
             codings=described.codings,
+            mentions=described.mentions - {_SAMPLE_SOURCE},
+            authors=authors_of(self._delivery.grant),
             security=security,
-            collect=self._gate.collect_formula(
-                transaction,
-                self._delivery.grant,
-                candidate.wearer.state,
-                described.facets,
-            ),
+            collect=collect,
         )

@@ -20,7 +20,9 @@ from fhir_service.storage import (
     batches,
     concepts,
     counters,
+    mentions,
     observations,
+    programs,
     resources,
     rows,
     source_keys,
@@ -202,6 +204,22 @@ class Observing:
                 for entry in set(quantities(candidate, row, constants.units))
             ],
         )
+        mentions.add(
+            self._transaction,
+            [
+                entry
+                for candidate, (_, constants), row in zip(
+                    named, fresh, made, strict=True
+                )
+                if candidate.sources or constants.mentions
+                for entry in mentions.rows_of(
+                    self._repository.blind,
+                    key,
+                    row,
+                    constants.mentions.union(candidate.sources),
+                )
+            ],
+        )
 
     def _store_device(self, reference: str | None) -> None:
         written = self._devices.store(reference, self._batch())
@@ -218,8 +236,15 @@ class Observing:
             Written(id_, "1", fhir_instant(repository.clock()), (), "amended"),
         )
         self._store_device(candidate.device)
+        amended = programs.as_amended(
+            repository,
+            transaction,
+            self._delivery.grant.organization,
+            fhir_json.loads(repository.body(transaction, old)),
+            fhir_json.loads(text),
+        )
         written = repository.update(
-            transaction, old, fhir_json.loads(text), id_=id_, batch_id=self._batch()
+            transaction, old, amended, id_=id_, batch_id=self._batch()
         )
         source_keys.amend(transaction, key, candidate.key, candidate.content)
         self.written.append(written.stored.seq)

@@ -8,7 +8,7 @@ from fhir_service.access import Gate
 from fhir_service.ingest.delivery import Delivery
 from fhir_service.ingest.resolve import Resolver, Wearer, device_reference
 from fhir_service.rest.instant import fhir_instant
-from fhir_service.storage import rows
+from fhir_service.storage import programs, rows
 from fhir_service.storage.engine import Transaction
 from fhir_service.storage.patients import PatientState
 from fhir_service.storage.repository import Repository
@@ -88,7 +88,12 @@ class UnitDevices:
         state, row, clue = self._unstored.pop(reference)
         written = self._repository.create_at(
             self._transaction,
-            self._resource(state, row, clue),
+            programs.as_written(
+                self._repository,
+                self._transaction,
+                self._delivery.grant.organization,
+                self._resource(state, row, clue),
+            ),
             row=row,
             patient_key=state.key,
             batch_id=batch_id,

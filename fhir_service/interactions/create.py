@@ -16,6 +16,9 @@ from fhir_service.interactions.conditional import (
     only_match,
     refuse_conditions,
 )
+from fhir_service.interactions.consent_filing import filed
+from fhir_service.interactions.consent_text import with_text
+from fhir_service.interactions.membership import refuse_own_place
 from fhir_service.interactions.provenance import record
 from fhir_service.interactions.received import received
 from fhir_service.interactions.write import (
@@ -29,6 +32,7 @@ from fhir_service.interactions.write import (
 )
 from fhir_service.rest.message import Response
 from fhir_service.rest.parameters import parameters
+from fhir_service.storage import programs, rows
 from fhir_service.storage.engine import Transaction
 from fhir_service.storage.repository import Written
 from fhir_service.storage.resources import Stored
@@ -116,17 +120,26 @@ def create_in(
         exchange: The request; authenticated.
         transaction: Where it is stored.
         resource: What `received.prepare` has passed; its own id is not kept.
-        id_: An id that the service has chosen; None for the next one.
+        id_: An id that the client or the service has chosen; None for the next one.
 
     Raises:
-        FHIRError: what `write.admitted` raises.
+        FHIRError: what `write.admitted` raises; `business-rule` where, under an id of
+            a client's choice, somebody of its own would become a member.
 
     """
     unnamed = {name: value for name, value in resource.items() if name != "id"}
     key = admitted(exchange, transaction, unnamed, "create")
+    if id_ is not None and rows.row_of(id_) is None:
+        named = {**resource, "id": id_}
+        refuse_own_place(exchange, transaction, key, named)
+    if resource["resourceType"] == "Consent":
+        resource = filed(exchange, transaction, key, resource)
+    resource = programs.as_written(
+        exchange.services.repository, transaction, exchange.who.organization, resource
+    )
     written = exchange.services.repository.create(
         transaction,
-        resource,
+        with_text(exchange, transaction, resource),
         patient_key=key,
         id_=id_,
         batch_id=record(exchange, transaction),

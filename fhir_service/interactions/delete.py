@@ -18,6 +18,7 @@ from fhir_service.interactions.conditional import (
     only_match,
     refuse_conditions,
 )
+from fhir_service.interactions.membership import refuse_own_change
 from fhir_service.interactions.provenance import record
 from fhir_service.interactions.received import refuse_unwritable
 from fhir_service.interactions.write import (
@@ -110,6 +111,7 @@ def delete_in(
     refuse = _KEPT.get(type_)
     if refuse is not None:
         refuse(exchange, transaction, old)
+    refuse_own_change(exchange, transaction, old)
     written = exchange.services.repository.delete(
         transaction, old, id_=id_, batch_id=record(exchange, transaction)
     )

@@ -21,6 +21,7 @@ from fhir_service.errors import operation_outcome
 from fhir_service.exchange import Exchange, not_found, resource_response
 from fhir_service.interactions import provenance
 from fhir_service.interactions.history_parameters import PAGE, Asked, asked_of
+from fhir_service.interactions.obligations import scope_issues
 from fhir_service.interactions.provenance_rendering import Rendered
 from fhir_service.rest.history_bundle import Version, history_bundle
 from fhir_service.rest.message import Response
@@ -254,12 +255,20 @@ def _page(sight: _Sight, asked: Asked, found: Found) -> Response:
             lifetime_s=exchange.services.page_lifetime_s,
         )
         links.append(("next", _url(base_url, asked, ((PAGE, token),))))
+    repository = exchange.services.repository
+    shown = [
+        (stored, repository.body(sight.snapshot, stored)) for stored in found.versions
+    ]
     body = history_bundle(
         base_url,
-        [_version(sight, stored, asked.shown) for stored in found.versions],
+        [_version(stored, text, asked.shown) for stored, text in shown],
         links=links,
         total=found.total,
-        outcome=_outcome(asked, exchange.request.request_id),
+        outcome=_outcome(
+            asked,
+            exchange.request.request_id,
+            scope_issues(exchange, sight.snapshot, shown),
+        ),
     )
     return resource_response(body, headers=prefer(exchange.request).applied("handling"))
 
@@ -269,8 +278,7 @@ def _url(base_url: str, asked: Asked, more: tuple[Pair, ...]) -> str:
     return f"{base_url}/{asked.path}" + (f"?{query}" if query else "")
 
 
-def _version(sight: _Sight, stored: Stored, shown: Projection) -> Version:
-    body = sight.exchange.services.repository.body(sight.snapshot, stored)
+def _version(stored: Stored, body: bytes, shown: Projection) -> Version:
     return Version(
         type=types.name_of(stored.type_id),
         id=fhir_json.loads(body)["id"],
@@ -280,10 +288,15 @@ def _version(sight: _Sight, stored: Stored, shown: Projection) -> Version:
     )
 
 
-def _outcome(asked: Asked, request_id: str) -> Mapping[str, object] | None:
-    if not asked.ignored:
-        return None
-    issues = [
+def _outcome(
+    asked: Asked, request_id: str, told: Iterable[Issue] = ()
+) -> Mapping[str, object] | None:
+    issues = [*told, *_ignored(asked)]
+    return operation_outcome(issues, request_id) if issues else None
+
+
+def _ignored(asked: Asked) -> list[Issue]:
+    return [
         Issue(
             type=IssueType.NOT_SUPPORTED,
             diagnostics=f"The parameter {name!r} is not known here and was left out.",
@@ -291,4 +304,3 @@ def _outcome(asked: Asked, request_id: str) -> Mapping[str, object] | None:
         )
         for name in asked.ignored
     ]
-    return operation_outcome(issues, request_id)

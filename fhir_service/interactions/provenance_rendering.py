@@ -14,9 +14,9 @@ from typing import Any
 from conformance import fhir_json
 from conformance.classes import ResourceClass, class_of
 from consent.facets import Facets
-from consent.labels import labelled
+from consent.labels import labelled, tagged
+from consent.membership import CLIENT_SYSTEM
 from fhir_service.access import Decided
-from fhir_service.auth.bearer import CLIENT_SYSTEM
 from fhir_service.auth.scopes import Filters
 from fhir_service.exchange import Exchange
 from fhir_service.interactions.provenance_id import id_of
@@ -131,6 +131,8 @@ class Renderer:
             agents=list(self._agents(batch, facets.origin.device)),
             sources=[(PAYLOAD_SYSTEM, value) for value in sources],
         )
+        for tag in sorted(facets.tags):
+            resource = tagged(resource, tag)
         return fhir_json.dumps(labelled(resource, facets.labels))
 
     # Which targets

@@ -16,6 +16,7 @@ from fhir_service.exchange import (
     not_found,
     resource_response,
 )
+from fhir_service.interactions.obligations import scope_headers
 from fhir_service.interactions.provenance import of_id
 from fhir_service.interactions.provenance_rendering import Rendered
 from fhir_service.rest.conditional import is_held
@@ -27,9 +28,10 @@ from fhir_service.rest.projection import (
     projection,
     refuse_unknown_elements,
 )
-from fhir_service.storage import history
+from fhir_service.storage import history, patients, resources
 from fhir_service.storage.engine import Snapshot
 from fhir_service.storage.resources import Stored
+from fhir_service.storage.tables import SHARED
 
 Find = Callable[[Snapshot], Stored | Rendered | None]
 """Looks up the version that is asked for, whoever may see it."""
@@ -104,6 +106,7 @@ def version_response(
         ):
             return Response(status=304, headers=(_etag(stored),))
         body = services.repository.body(snapshot, stored)
+        headers += scope_headers(exchange, snapshot, stored, body)
     exchange.disclosed.append(stored.seq)
     return resource_response(part.of(body), headers=headers)
 
@@ -128,11 +131,22 @@ def _visible(
 ) -> Stored | Rendered | None:
     """Return what `find` finds; None where it is hidden, as where it is absent."""
     found = find(snapshot)
+    if found is None:
+        _as_if_hidden(snapshot)
     if isinstance(found, Stored) and not _is_visible(
         exchange, snapshot, found, filters
     ):
         return None
     return found
+
+
+def _as_if_hidden(snapshot: Snapshot) -> None:
+    """Ask the database for what is not there as often as for what is hidden.
+
+    So the time of an answer does not tell one from the other.
+    """
+    resources.current(snapshot, 0)
+    patients.by_key(snapshot, SHARED)
 
 
 def _existing(stored: Stored | None, type_: str, id_: str) -> Stored:

@@ -14,6 +14,7 @@ from conformance.classes import DERIVED, PATIENT_DATA, SHARED, class_of
 from conformance.issues import FHIRError, Issue, IssueType, Severity
 from conformance.validation import validate
 from consent.capture import capture_issues
+from consent.paper import paper_issues
 from fhir_service.exchange import Exchange
 from fhir_service.rest.content import refuse_other_bodies
 from fhir_service.rest.refusals import Unprocessable
@@ -89,7 +90,7 @@ def not_honoured(exchange: Exchange, resource: Mapping[str, Any]) -> list[Issue]
     if resource["resourceType"] != "Consent":
         return []
     place = exchange.services.repository.deployment
-    return capture_issues(resource, deployment=place)
+    return [*capture_issues(resource, deployment=place), *paper_issues(resource)]
 
 
 def refuse_other_id(resource: Mapping[str, Any], id_: str) -> None:

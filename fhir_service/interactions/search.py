@@ -17,6 +17,7 @@ from fhir_service.exchange import Exchange, resource_response
 from fhir_service.interactions import provenance
 from fhir_service.interactions.entries import INCLUDE, MATCH, matches, written
 from fhir_service.interactions.includes import Included
+from fhir_service.interactions.obligations import page_issues
 from fhir_service.interactions.pages import Found, Pages
 from fhir_service.interactions.planner import Planner
 from fhir_service.rest.bundle import Link, searchset
@@ -70,6 +71,22 @@ class Asked:
             includes=(*self.query.includes, *includes),
         )
         return replace(self, query=query)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """What a page is put together from.
+
+    Attributes:
+        entries: What matches, written.
+        included: What is there because of a match.
+        told: What must go with it.
+
+    """
+
+    entries: tuple[bytes, ...]
+    included: Included | None = None
+    told: tuple[Issue, ...] = ()
 
 
 def search(exchange: Exchange, type_: str) -> Response:
@@ -143,9 +160,25 @@ def answered(exchange: Exchange, snapshot: Snapshot, asked: Asked) -> Response:
     found, rendered = _with_rendered(exchange, snapshot, asked, found)
     included = _included(exchange, snapshot, planner, query, versions)
     account(exchange, snapshot, found, included)
-    return resource_response(
-        bundle(exchange, asked, found, [entries, rendered], included)
-    )
+    parts = Parts(entries=(entries, rendered), included=included)
+    told = obligations(exchange, snapshot, found, parts)
+    page = bundle(exchange, asked, found, replace(parts, told=tuple(told)))
+    return resource_response(page)
+
+
+def obligations(
+    exchange: Exchange, snapshot: Snapshot, found: Found, parts: Parts
+) -> list[Issue]:
+    """Return what must go with a page; nothing for most, known from the decision."""
+    asked, included = found.asked_of, parts.included
+    if included is None and asked is not None and not asked.obliged:
+        return []
+    rendered = list(parts.entries)
+    rows = [stored.row for _, stored in found.rows]
+    if included is not None:
+        rendered += included.bodies
+        rows += [stored.row for stored, _ in included.found]
+    return page_issues(exchange, snapshot, rendered, rows)
 
 
 def _with_rendered(
@@ -211,10 +244,9 @@ def bundle(
     exchange: Exchange,
     asked: Asked,
     found: Found,
-    entries: Sequence[bytes],
-    included: Included | None,
+    parts: Parts,
 ) -> bytes:
-    """Return the searchset of a page."""
+    """Return the searchset of a page, with what must go with it."""
     query, services = asked.query, exchange.services
     base = services.base_url
     url = f"{base}{_path(asked)}{_query(tuple(_applied(asked)))}"
@@ -222,12 +254,12 @@ def bundle(
     if found.last is not None:
         token = _token(exchange, asked, found.last)
         links.append(("next", f"{url}{'&' if '?' in url else '?'}{PAGE}={token}"))
-    more = [] if included is None else included.bodies
+    more = [] if parts.included is None else parts.included.bodies
     return searchset(
-        [*entries, written(services, query, more, INCLUDE)],
+        [*parts.entries, written(services, query, more, INCLUDE)],
         links=links,
         total=found.total,
-        outcome=[_ignored(name) for name in query.ignored],
+        outcome=[*parts.told, *(_ignored(name) for name in query.ignored)],
     )
 
 

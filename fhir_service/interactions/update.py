@@ -25,7 +25,10 @@ from fhir_service.interactions.conditional import (
     only_match,
     refuse_conditions,
 )
+from fhir_service.interactions.consent_filing import amended
+from fhir_service.interactions.consent_text import with_text
 from fhir_service.interactions.create import create_in
+from fhir_service.interactions.membership import refuse_own_change
 from fhir_service.interactions.provenance import record
 from fhir_service.interactions.received import received, refuse_other_id
 from fhir_service.interactions.write import (
@@ -40,7 +43,7 @@ from fhir_service.interactions.write import (
     visible,
 )
 from fhir_service.rest.message import Response
-from fhir_service.storage import rows
+from fhir_service.storage import programs, rows
 from fhir_service.storage.engine import Transaction
 from fhir_service.storage.repository import Written, managing_organization
 from fhir_service.storage.resources import Stored
@@ -164,7 +167,8 @@ def replace_in(
 
     Raises:
         FHIRError: what `write.admitted` raises; `business-rule` where the patient
-            would change, `not-supported` where an Organization's whole would.
+            or a membership of the client's own would change, `not-supported` where an
+            Organization's whole would.
 
     """
     refuse_move(exchange, transaction, old, resource)
@@ -173,14 +177,32 @@ def replace_in(
     keep = _KEPT.get(resource["resourceType"])
     if keep is not None:
         keep(exchange, transaction, old, resource)
+    refuse_own_change(exchange, transaction, old, resource)
+    if resource["resourceType"] == "Consent":
+        resource = amended(exchange, transaction, old, resource)
+    resource = _labelled_on(exchange, transaction, old, resource)
     written = exchange.services.repository.update(
         transaction,
         old,
-        resource,
+        with_text(exchange, transaction, resource),
         id_=resource["id"],
         batch_id=record(exchange, transaction),
     )
     return noted(exchange, transaction, written)
+
+
+def _labelled_on(
+    exchange: Exchange, transaction: Transaction, old: Stored, resource: Resource
+) -> Resource:
+    """Return the next version with the labels that no client lowers."""
+    repository = exchange.services.repository
+    return programs.as_amended(
+        repository,
+        transaction,
+        exchange.who.organization,
+        fhir_json.loads(repository.body(transaction, old)),
+        resource,
+    )
 
 
 def conditional_update_in(  # noqa: PLR0913 - the parts of an update, its condition by name

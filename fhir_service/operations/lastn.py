@@ -7,6 +7,7 @@ https://hl7.org/fhir/R4/observation-operation-lastn.html
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from conformance.issues import FHIRError, IssueType
 from fhir_service.auth.bearer import require
@@ -15,7 +16,13 @@ from fhir_service.interactions.entries import matches
 from fhir_service.interactions.pages import Found
 from fhir_service.interactions.plan import Plan
 from fhir_service.interactions.planner import Planner
-from fhir_service.interactions.search import account, asked, bundle
+from fhir_service.interactions.search import (
+    Parts,
+    account,
+    asked,
+    bundle,
+    obligations,
+)
 from fhir_service.rest.message import Response
 from fhir_service.rest.parameters import parameters
 from fhir_service.storage import observations
@@ -55,7 +62,11 @@ def lastn(exchange: Exchange) -> Response:
         versions = [stored for _, stored in found.rows]
         entries = matches(exchange.services, planner, query, versions)
         account(exchange, snapshot, found, None)
-        return resource_response(bundle(exchange, search, found, [entries], None))
+        parts = Parts(entries=(entries,))
+        told = tuple(obligations(exchange, snapshot, found, parts))
+        return resource_response(
+            bundle(exchange, search, found, replace(parts, told=told))
+        )
 
 
 def _count(exchange: Exchange) -> int:

@@ -10,13 +10,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from fhir_service.operations import everything, lastn, meta, validate, versions
+from fhir_service.operations import (
+    evaluate,
+    everything,
+    lastn,
+    meta,
+    validate,
+    versions,
+)
 from fhir_service.rest.message import Response
 
 EVERY_TYPE: Final = "*"
 SYSTEM: Final = ""
 
 _DEFINED: Final = "http://hl7.org/fhir/OperationDefinition/"
+_OWN: Final = "https://fhir-interop-service.org/fhir/OperationDefinition/"
 
 
 class Call(NamedTuple):
@@ -57,6 +65,17 @@ class Operation:
 
 
 OPERATIONS: Final = (
+    Operation(
+        name="evaluate",
+        definition=f"{_OWN}Consent-evaluate",
+        of="Consent",
+        calls=(Call("/fhir/Consent/$evaluate", evaluate.evaluate),),
+        documentation=(
+            "For the organization that manages the patient: what a requester would "
+            "get, counted, with the deciding provisions; of stored Consents or drafts."
+        ),
+        instead="it is of one patient, at Consent/$evaluate",
+    ),
     Operation(
         name="everything",
         definition=f"{_DEFINED}Patient-everything",

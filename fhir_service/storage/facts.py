@@ -2,7 +2,7 @@
 
 from sqlalchemy import bindparam, delete, insert, select
 
-from fhir_service.storage.engine import Transaction
+from fhir_service.storage.engine import Snapshot, Transaction
 from fhir_service.storage.statement import Statement, columns_of
 from fhir_service.storage.tables import deployment_fact
 
@@ -12,13 +12,19 @@ _READ = Statement(
 _INSERT = Statement(insert(deployment_fact).values(**columns_of(["name", "value"])))
 
 
+def value_of(snapshot: Snapshot, name: str) -> str | None:
+    """Return what the database says; None where it says nothing yet."""
+    found = snapshot.one(_READ, name=name)
+    return None if found is None else str(found[0])
+
+
 def agree(transaction: Transaction, name: str, value: str) -> bool:
     """Whether the database says the same; it is told where it says nothing yet."""
-    found = transaction.one(_READ, name=name)
+    found = value_of(transaction, name)
     if found is None:
         transaction.run(_INSERT, name=name, value=value)
         return True
-    return bool(found[0] == value)
+    return found == value
 
 
 _DELETE = Statement(

@@ -17,7 +17,7 @@ from consent.formula import (
     StartGE,
     StartLE,
 )
-from fhir_service.storage.statement import DialectName, array
+from fhir_service.storage.statement import DialectName, Scalar, array
 
 Clause = tuple[str, tuple[object, ...]]
 """SQL text with `?` placeholders, and the values in their order."""
@@ -30,10 +30,32 @@ EVERYTHING: Clause = ("", ())
 
 
 @dataclass(frozen=True, slots=True)
-class HasCodingId:
-    """The row is indexed under this coding, beside its signature."""
+class Coded:
+    """The row is indexed under one of these codings, beside its signature."""
 
-    coding_id: int
+    coding_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Mentioning:
+    """The row is indexed under one of these references, beside its signature."""
+
+    hashes: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Identified:
+    """The row is the resource of one of these ids."""
+
+    type_id: int
+    ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Authored:
+    """A Provenance of the row, stored or rendered, names this agent."""
+
+    agent: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,49 +102,94 @@ def clause(view: View, dialect: DialectName) -> Clause:
     texts: list[str] = []
     values: list[object] = []
     for formula, ids in view.groups:
-        text, bound = _members(ids, dialect)
-        condition, more = _formula(formula, view.patient_key)
+        text, bound = _members("signature_id", ids, dialect)
+        condition, more = _formula(formula, dialect)
         texts.append(f"({text} AND {condition})" if condition else text)
         values += [*bound, *more]
-    return f"({' OR '.join(texts)})", tuple(values)
+    return _balanced(" OR ", texts), tuple(values)
 
 
-def _members(ids: Sequence[int], dialect: DialectName) -> Clause:
+def _members(column: str, values: Sequence[Scalar], dialect: DialectName) -> Clause:
+    """Return that a column is one of these numbers or texts."""
     if dialect == "sqlite":
-        text = "signature_id IN (SELECT value FROM json_each(?))"
+        text = f"{column} IN (SELECT value FROM json_each(?))"  # noqa: S608 - fixed texts
     else:
-        text = "signature_id = ANY(?)"
-    return text, (array(ids, dialect),)
+        text = f"{column} = ANY(?)"
+    return text, (array(values, dialect),)
 
 
-def _formula(formula: Formula, patient_key: int) -> Clause:
+def _formula(formula: Formula, dialect: DialectName) -> Clause:
     if formula is True:
         return EVERYTHING
     if formula is False:
         return NOTHING
-    return _ATOMS[type(formula)](formula, patient_key)
+    return _ATOMS[type(formula)](formula, dialect)
 
 
-def _joined(word: str, parts: Sequence[Formula], patient_key: int) -> Clause:
+MOST_TERMS = 32
+"""Terms of one flat AND or OR; SQLite refuses an expression of 1000 levels."""
+
+
+def _balanced(word: str, texts: Sequence[str]) -> str:
+    """Return the joined texts, nested so that no branch is deep."""
+    while len(texts) > MOST_TERMS:
+        texts = [
+            f"({word.join(texts[at : at + MOST_TERMS])})"
+            for at in range(0, len(texts), MOST_TERMS)
+        ]
+    return f"({word.join(texts)})"
+
+
+def _joined(word: str, parts: Sequence[Formula], dialect: DialectName) -> Clause:
     texts: list[str] = []
     values: list[object] = []
     for part in parts:
-        text, bound = _formula(part, patient_key)
+        text, bound = _formula(part, dialect)
         texts.append(text or "1 = 1")
         values.extend(bound)
-    return f"({word.join(texts)})", tuple(values)
+    return _balanced(word, texts), tuple(values)
 
 
-def _coding(atom: HasCodingId, _patient_key: int) -> Clause:
-    own = "c.patient_key = o.patient_key AND c.row = o.row"
+_OWN = "x.patient_key = o.patient_key AND x.row = o.row"
+
+
+def _coded(atom: Coded, dialect: DialectName) -> Clause:
+    text, values = _members("x.coding_id", atom.coding_ids, dialect)
+    return f"EXISTS (SELECT 1 FROM row_coding x WHERE {_OWN} AND {text})", values  # noqa: S608 - fixed texts
+
+
+def _mentioning(atom: Mentioning, dialect: DialectName) -> Clause:
+    text, values = _members("x.hash", atom.hashes, dialect)
+    return f"EXISTS (SELECT 1 FROM row_mention x WHERE {_OWN} AND {text})", values  # noqa: S608 - fixed texts
+
+
+def _identified(atom: Identified, dialect: DialectName) -> Clause:
+    """Return that the row has one of the ids: asked of the live directory."""
+    text, values = _members("d.id", atom.ids, dialect)
     return (
-        f"EXISTS (SELECT 1 FROM row_coding c WHERE {own} AND c.coding_id = ?)",  # noqa: S608 - fixed texts
-        (atom.coding_id,),
+        f"o.row IN (SELECT d.row FROM directory d WHERE d.type = ? AND {text})",  # noqa: S608 - fixed texts
+        (atom.type_id, *values),
     )
 
 
-def _negated(node: Not, patient_key: int) -> Clause:
-    text, values = _formula(node.part, patient_key)
+def _authored(atom: Authored, _: DialectName) -> Clause:
+    """Return that a stored Provenance names the agent, or the batch of a version."""
+    batches = " OR ".join(
+        "EXISTS (SELECT 1 FROM "  # noqa: S608 - fixed texts
+        f"{table} x JOIN ingest_batch b ON b.batch_id = x.batch_id "
+        f"WHERE {_OWN} AND (b.organization = ? OR b.person = ?))"
+        for table in ("resource", "resource_history")
+    )
+    named = (
+        "o.row IN (SELECT d.row FROM provenance_agent a "
+        "JOIN directory d ON d.type = a.type AND d.id = a.id "
+        "WHERE a.agent = ?)"
+    )
+    return f"({named} OR {batches})", (atom.agent,) * 5
+
+
+def _negated(node: Not, dialect: DialectName) -> Clause:
+    text, values = _formula(node.part, dialect)
     return f"NOT {text or '(1 = 1)'}", values
 
 
@@ -131,8 +198,11 @@ _ATOMS: Mapping[type, Callable[..., Clause]] = {
     StartLE: lambda atom, _: ("c_start <= ?", (atom.us,)),
     EndGE: lambda atom, _: ("c_end >= ?", (atom.us,)),
     EndLE: lambda atom, _: ("c_end <= ?", (atom.us,)),
-    HasCodingId: _coding,
-    And: lambda node, key: _joined(" AND ", node.parts, key),
-    Or: lambda node, key: _joined(" OR ", node.parts, key),
+    Coded: _coded,
+    Mentioning: _mentioning,
+    Identified: _identified,
+    Authored: _authored,
+    And: lambda node, dialect: _joined(" AND ", node.parts, dialect),
+    Or: lambda node, dialect: _joined(" OR ", node.parts, dialect),
     Not: _negated,
 }

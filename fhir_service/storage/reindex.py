@@ -23,6 +23,7 @@ from fhir_service.storage.tables import (
     record,
     resource,
     resource_history,
+    row_mention,
     row_posting,
     series,
     set_posting,
@@ -31,7 +32,7 @@ from fhir_service.storage.tables import (
 INDEX = "index"
 """Name of the fact that says which shape the index has."""
 
-INDEX_VERSION = "2"
+INDEX_VERSION = "3"
 
 AT_ONCE = 500
 
@@ -43,6 +44,7 @@ _CLEARED: tuple[Table, ...] = (
     quantity_index,
     quantity_unit,
     record,
+    row_mention,
     row_posting,
     series,
     set_posting,

@@ -11,16 +11,23 @@ from typing import Any
 
 from conformance import fhir_json
 from conformance.search_parameters import extract_all
-from consent import labels
+from consent import device_links, labels
+from consent.authors import authored
+from consent.dependencies import dependencies
 from consent.labels import Labels
+from consent.provisions import read as read_consent
 from consent.references import Deployment
-from consent.signature import Description, describe
+from consent.signature import Description, describe, with_agents
 from fhir_service.rest.instant import fhir_instant
 from fhir_service.search.postings import Entries, entries
 from fhir_service.storage import (
+    authorship,
     concepts,
+    consent_names,
     counters,
+    device_ties,
     devices,
+    mentions,
     observations,
     patients,
     resources,
@@ -46,8 +53,14 @@ SECOND_US = 1_000_000
 NO_SET = 0
 """The index set of what search does not find."""
 
-TOPOLOGY = frozenset({"Device", "DeviceMetric", "Organization"})
+TOPOLOGY = frozenset({"CareTeam", "Device", "DeviceMetric"})
 """Types whose changes may change what a consent that names one of them covers."""
+
+MEMBERSHIP = frozenset(
+    {"Group", "HealthcareService", "Organization", "Practitioner", "PractitionerRole"}
+)
+"""Types whose changes may change what a requester is called, whoever's they are."""
+
 MILLISECOND_US = 1_000
 """What `meta.lastUpdated` is told to, and so what is stored of it."""
 
@@ -85,6 +98,7 @@ class Indexed:
         c_start: First microsecond of the consent time.
         c_end: Last microsecond of it.
         codings: Codings that the signature does not hold.
+        mentions: References that it does not hold either.
         set_id: The index set.
         entries: What search can find in it.
 
@@ -95,6 +109,7 @@ class Indexed:
     c_start: int
     c_end: int
     codings: frozenset[Coding]
+    mentions: frozenset[str]
     set_id: int
     entries: Entries
 
@@ -109,6 +124,7 @@ class Repository:
         deployment: Our bases, and the zone of dates without an offset.
         clock: Microseconds since 1970.
         random: Steps between rows.
+        labeller: Says how confidential a resource is.
 
     """
 
@@ -121,6 +137,7 @@ class Repository:
         deployment: Deployment,
         clock: Callable[[], int],
         random: Random,
+        labeller: Callable[[Resource], Labels] = labels.label,
     ) -> None:
         self.codec = codec
         self.payloads = payloads
@@ -128,6 +145,7 @@ class Repository:
         self.deployment = deployment
         self._clock = clock
         self.random = random
+        self.label = labeller
         self.content_secret = blind.source("content")
         self.concepts = Concepts()
         self.signatures = signatures.Signatures()
@@ -226,9 +244,9 @@ class Repository:
         clue: DeviceClue,
     ) -> None:
         """Record that the Device at `row` stands for the unit of `clue`."""
-        devices.add_unit(
-            transaction, patient_key, units.unit_hash(self.blind, source, clue), row
-        )
+        unit = units.unit_hash(self.blind, source, clue)
+        devices.add_unit(transaction, patient_key, unit, row)
+        device_ties.add_units(transaction, f"Device/{rows.public_id(row)}", [unit])
 
     def update(
         self,
@@ -295,6 +313,9 @@ class Repository:
             patients.consent_changed(transaction, old.patient_key)
         elif type_ in TOPOLOGY:
             patients.topology_changed(transaction, old.patient_key)
+        elif type_ in MEMBERSHIP:
+            patients.topology_changed(transaction, SHARED)
+        consent_names.changed(transaction, self.blind, f"{type_}/{id_}")
         return Written(type=type_, id=id_, stored=stored, body=body)
 
     def _write(  # noqa: PLR0913 - each a part of what changes together
@@ -309,9 +330,10 @@ class Repository:
         batch_id: int | None,
     ) -> Written:
         now = self.clock()
-        stamped, found = stamp(resource, id_=id_, version=version, now_us=now)
+        found = self.label(resource)
+        stamped = stamp(resource, found, id_=id_, version=version, now_us=now)
         body = fhir_json.dumps(stamped)
-        described = describe(stamped, labels=found, deployment=self.deployment)
+        described = self.described(transaction, stamped, found)
         indexed = self.index(transaction, stamped, described, patient_key, row)
         stored = Stored(
             row=row,
@@ -349,7 +371,7 @@ class Repository:
         signature_id = self.signatures.intern(
             transaction, patient_key, type_id, code_key, described.facets
         )
-        found = entries(type_ := resource["resourceType"], self.found(resource))
+        type_, found = resource["resourceType"], self.searchable(resource)
         set_id = self.index_sets.intern(transaction, patient_key, type_id, found.shared)
         entry = None
         if type_ == "Observation" and patient_key != SHARED:
@@ -371,9 +393,43 @@ class Repository:
             c_start=described.start_us,
             c_end=described.end_us,
             codings=described.codings,
+            mentions=described.mentions,
             set_id=set_id,
             entries=found,
         )
+
+    def described(
+        self, snapshot: Snapshot, resource: Resource, found: Labels
+    ) -> Description:
+        """Return what consent can ask of a resource that is written now.
+
+        The organizations of who performed it are those of this time.
+        """
+        described = describe(resource, labels=found, deployment=self.deployment)
+        origin = described.facets.origin
+        names = origin.performers | ({origin.device} if origin.device else frozenset())
+        told = authorship.belonging(snapshot, self, names)
+        return authored(described, told, self.deployment, self.clock())
+
+    def _again(
+        self, snapshot: Snapshot, version: Stored
+    ) -> tuple[Resource, Description]:
+        """Return a stored version, and what consent could ask when it was written."""
+        resource = fhir_json.loads(self.body(snapshot, version))
+        described = describe(
+            resource, labels=self.label(resource), deployment=self.deployment
+        )
+        before = signatures.by_id(snapshot, version.signature_id)
+        agents = frozenset() if before is None else before[1].facets.origin.agents
+        return resource, with_agents(described, agents)
+
+    def searchable(self, resource: Resource) -> Entries:
+        """Return what the indexes of search shall hold of a resource."""
+        return entries(resource["resourceType"], self.found(resource))
+
+    def tokens(self, resource: Resource) -> list[tuple[str, bytes]]:
+        """Return the parameters and keyed hashes of what is searched as it stands."""
+        return list(tokens.of_resource(resource, self.blind))
 
     def found(self, resource: Resource) -> dict[str, list[Any]]:
         """Return what each search parameter of its type finds in a resource."""
@@ -389,10 +445,7 @@ class Repository:
 
         Who it belongs to, which codings and units it has, is indexed already.
         """
-        resource = fhir_json.loads(self.body(transaction, version))
-        described = describe(
-            resource, labels=labels.label(resource), deployment=self.deployment
-        )
+        resource, described = self._again(transaction, version)
         indexed = self.index(
             transaction, resource, described, version.patient_key, version.row
         )
@@ -403,6 +456,7 @@ class Repository:
             set_id=indexed.set_id,
         )
         self._add_to_search(transaction, placed, indexed)
+        self._add_links(transaction, resource, placed, indexed)
         return placed
 
     def consent_time(
@@ -411,7 +465,7 @@ class Repository:
         """Return the consent time of a stored version."""
         resource = fhir_json.loads(self.body(transaction, version))
         described = describe(
-            resource, labels=labels.label(resource), deployment=self.deployment
+            resource, labels=self.label(resource), deployment=self.deployment
         )
         return described.start_us, described.end_us
 
@@ -435,13 +489,42 @@ class Repository:
     ) -> None:
         self._add_to_search(transaction, stored, indexed)
         if indexed.entry is None:
-            resources.add_tokens(
-                transaction, stored, tokens.of_resource(resource, self.blind)
-            )
+            resources.add_tokens(transaction, stored, self.tokens(resource))
         concepts.add_row_codings(
             transaction, stored.patient_key, stored.row, indexed.codings
         )
+        self._add_links(transaction, resource, stored, indexed)
         self._note_changes(transaction, resource, stored)
+
+    def _add_links(
+        self,
+        transaction: Transaction,
+        resource: Resource,
+        stored: Stored,
+        indexed: Indexed,
+    ) -> None:
+        """Record what the resource refers to, as far as a consent may ask for it."""
+        type_ = resource["resourceType"]
+        key, row = stored.patient_key, stored.row
+        mentions.add(
+            transaction, mentions.rows_of(self.blind, key, row, indexed.mentions)
+        )
+        if type_ in device_links.TYPES:
+            self._tie(transaction, f"{type_}/{resource['id']}", resource)
+        elif type_ == "Provenance":
+            authorship.put(transaction, self, resource, stored)
+        elif type_ == "Consent":
+            parsed = read_consent(resource, deployment=self.deployment)
+            followed = dependencies([parsed]).followed
+            consent_names.add(transaction, self.blind, key, followed)
+
+    def _tie(self, transaction: Transaction, reference: str, device: Resource) -> None:
+        """Record to what a device belongs, and what it is."""
+        parents = device_links.parents_in(device, self.deployment.own_bases)
+        device_ties.put_parents(transaction, reference, parents)
+        if device["resourceType"] == "Device":
+            found = units.hashes_of(self.blind, device)
+            device_ties.add_units(transaction, reference, found)
 
     def _note_changes(
         self, transaction: Transaction, resource: Resource, stored: Stored
@@ -451,18 +534,18 @@ class Repository:
             patients.consent_changed(transaction, key)
         elif type_ in TOPOLOGY:
             patients.topology_changed(transaction, key)
+        elif type_ in MEMBERSHIP:
+            patients.topology_changed(transaction, SHARED)
         if type_ == "Device":
             units.register(transaction, self.blind, key, stored.row, resource)
+        consent_names.changed(transaction, self.blind, f"{type_}/{resource['id']}")
 
     def _unindex(self, transaction: Transaction, old: Stored) -> None:
-        resource = fhir_json.loads(self.body(transaction, old))
+        resource, described = self._again(transaction, old)
         if resource["resourceType"] == "Device":
             units.unregister(
                 transaction, self.blind, old.patient_key, old.row, resource
             )
-        described = describe(
-            resource, labels=labels.label(resource), deployment=self.deployment
-        )
         indexed = self.index(transaction, resource, described, old.patient_key, old.row)
         if indexed.entry is not None:
             observations.remove(transaction, indexed.entry)
@@ -473,6 +556,12 @@ class Repository:
         )
         concepts.remove_row_codings(
             transaction, old.patient_key, old.row, indexed.codings
+        )
+        if resource["resourceType"] == "Provenance":
+            authorship.remove(transaction, old.row)
+        mentions.remove(
+            transaction,
+            mentions.rows_of(self.blind, old.patient_key, old.row, indexed.mentions),
         )
 
 
@@ -503,14 +592,13 @@ def category_codings(observation: Resource) -> list[Coding]:
 
 
 def stamp(
-    resource: Resource, *, id_: str, version: int, now_us: int
-) -> tuple[dict[str, Any], Labels]:
-    """Return the resource with its id, meta and our labels, and these labels.
+    resource: Resource, found: Labels, *, id_: str, version: int, now_us: int
+) -> dict[str, Any]:
+    """Return the resource with its id, meta and labels.
 
     A client's labels may raise ours and are kept; its versionId and lastUpdated are
     replaced.
     """
-    found = labels.label(resource)
     meta = dict(labels.labelled(resource, found).get("meta") or {})
     meta.update(versionId=str(version), lastUpdated=fhir_instant(now_us))
     ordered = {name: meta[name] for name in _META if name in meta}
@@ -522,7 +610,7 @@ def stamp(
     stamped.update(
         (name, value) for name, value in resource.items() if name not in stamped
     )
-    return stamped, found
+    return stamped
 
 
 _META = ("id", "extension", "versionId", "lastUpdated", "source", "profile", "security")

@@ -9,7 +9,7 @@ https://docs.sqlalchemy.org/en/21/core/compiler.html
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from sqlalchemy import BindParameter, ColumnElement, bindparam
 from sqlalchemy.dialects import sqlite
@@ -21,6 +21,8 @@ from sqlalchemy.sql.elements import ClauseElement
 from sqlalchemy.types import Boolean
 
 DialectName = Literal["sqlite", "postgresql"]
+
+Scalar = TypeVar("Scalar", int, str)
 
 _DIALECTS: Mapping[DialectName, Callable[[], Dialect]] = {
     "sqlite": lambda: sqlite.dialect(paramstyle="qmark"),
@@ -61,7 +63,7 @@ def _member_postgresql(element: MemberOf, compiler: SQLCompiler, **kw: Any) -> s
     return f"{column} = ANY({parameter})"
 
 
-def array(values: Iterable[int], dialect: DialectName) -> str | list[int]:
+def array(values: Iterable[Scalar], dialect: DialectName) -> str | list[Scalar]:
     """Return `values` in the form in which the driver takes an array parameter."""
     if dialect == "sqlite":
         return json.dumps(list(values), separators=(",", ":"))

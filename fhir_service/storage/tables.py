@@ -285,6 +285,63 @@ patient_coding = Table(
     sqlite_with_rowid=False,
 )
 
+row_mention = Table(
+    "row_mention",
+    metadata,
+    Column("patient_key", Big, nullable=False),
+    Column("hash", Big, nullable=False, comment="keyed hash of what is referred to"),
+    Column("row", Big, nullable=False),
+    PrimaryKeyConstraint("patient_key", "hash", "row"),
+    comment="references that a signature does not hold: encounters, members",
+    sqlite_with_rowid=False,
+)
+
+provenance_agent = Table(
+    "provenance_agent",
+    metadata,
+    Column("agent", Text, nullable=False, comment="Type/id"),
+    Column("type", SmallInteger, nullable=False, comment="of the target"),
+    Column("id", Text, nullable=False, comment="of the target"),
+    Column("row", Big, nullable=False, comment="of the Provenance"),
+    PrimaryKeyConstraint("agent", "type", "id", "row"),
+    comment="whom stored Provenances name, and for what",
+    sqlite_with_rowid=False,
+)
+Index(None, provenance_agent.c.row)
+Index(None, provenance_agent.c.type, provenance_agent.c.id)
+
+device_parent = Table(
+    "device_parent",
+    metadata,
+    Column("parent", Text, nullable=False, comment="Type/id"),
+    Column("child", Text, nullable=False, comment="Type/id"),
+    PrimaryKeyConstraint("parent", "child"),
+    comment="DeviceMetric.source and .parent, Device.parent",
+    sqlite_with_rowid=False,
+)
+Index(None, device_parent.c.child)
+
+device_identity = Table(
+    "device_identity",
+    metadata,
+    Column("unit", LargeBinary, nullable=False, comment="keyed hash of the unit"),
+    Column("device", Text, nullable=False, comment="Device/id"),
+    PrimaryKeyConstraint("unit", "device"),
+    comment="every Device that was ever registered for a physical unit",
+    sqlite_with_rowid=False,
+)
+Index(None, device_identity.c.device)
+
+consent_named = Table(
+    "consent_named",
+    metadata,
+    Column("hash", Big, nullable=False, comment="keyed hash of the resource"),
+    Column("patient_key", Big, nullable=False),
+    PrimaryKeyConstraint("hash", "patient_key"),
+    comment="whose consents hang on what a resource refers to",
+    sqlite_with_rowid=False,
+)
+
 source_key = Table(
     "source_key",
     metadata,

@@ -1,4 +1,4 @@
-"""How many rows a view holds, signature by signature; for people who ask why.
+"""How many rows views hold, signature by signature; for people who ask why.
 
 Not for requests: every row of the patient is counted.
 """
@@ -7,104 +7,87 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from sqlalchemy import bindparam, func, select
-
+from fhir_service.storage import types
+from fhir_service.storage.conditions import all_of, none_of, text_of
 from fhir_service.storage.engine import Snapshot
 from fhir_service.storage.predicate import Clause, View, clause
-from fhir_service.storage.statement import DialectName, Statement
-from fhir_service.storage.tables import observation_time, record
-
-_TABLES = ("record", "observation_time")
-_COUNTS = tuple(
-    Statement(
-        select(table.c.signature_id, func.count())
-        .where(table.c.patient_key == bindparam("key"))
-        .group_by(table.c.signature_id)
-    )
-    for table in (record, observation_time)
-)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Tally:
-    """The rows of one signature.
+class Rows:
+    """The current resources of one type of one patient.
 
     Attributes:
-        rows: How many there are.
-        permitted: How many of them the view holds.
-        examples: The newest row that the view holds, and the newest that it hides.
+        patient_key: Whose.
+        type: The resource type.
+        seen: Views that hold them all; those that one of them hides are left out.
 
     """
 
-    rows: int
-    permitted: int
-    examples: tuple[int, ...]
+    patient_key: int
+    type: str
+    seen: tuple[View, ...] = ()
+
+    def within(self, view: View) -> "Rows":
+        """Return those of them that a view holds."""
+        return Rows(
+            patient_key=self.patient_key, type=self.type, seen=(*self.seen, view)
+        )
+
+    @property
+    def table(self) -> str:
+        """The index that has them all: time series have one of their own."""
+        return "observation_time" if self.type == "Observation" else "record"
+
+    def clause(self, snapshot: Snapshot) -> Clause:
+        """Return the condition on the index, whose alias is `o`."""
+        own: list[Clause] = [("o.patient_key = ?", (self.patient_key,))]
+        if self.table == "record":
+            own.append(("o.type = ?", (types.number_of(self.type),)))
+        return all_of([*own, *(clause(one, snapshot.dialect) for one in self.seen)])
 
 
-def of_patient(snapshot: Snapshot, patient_key: int) -> Mapping[int, int]:
-    """Return signature → current resources that have it."""
-    found: dict[int, int] = {}
-    for statement in _COUNTS:
-        for signature_id, count in snapshot.all(statement, key=patient_key):
-            found[signature_id] = found.get(signature_id, 0) + count
-    return MappingProxyType(found)
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Examples:
+    """The newest rows of a signature, as a view sees them.
+
+    Attributes:
+        held: The newest that the view holds; None where it holds none.
+        hidden: The newest that it hides, likewise.
+
+    """
+
+    held: int | None
+    hidden: int | None
 
 
-def of_signature(snapshot: Snapshot, view: View, signature_id: int, rows: int) -> Tally:
-    """Return what the view holds of the rows of one signature."""
-    within = clause(_part(view, signature_id), snapshot.dialect)
-    permitted = sum(_count(snapshot, view, signature_id, within, t) for t in _TABLES)
-    hidden: Clause = (f"NOT {within[0]}", within[1]) if within[0] else ("1 = 0", ())
-    sides = [within] if permitted else []
-    sides += [hidden] if permitted < rows else []
-    examples = [
-        row
-        for side in sides
-        for table in _TABLES
-        for row in _newest(snapshot, view, signature_id, side, table)
-    ]
-    return Tally(rows=rows, permitted=permitted, examples=tuple(examples))
+def counts(snapshot: Snapshot, rows: Rows) -> Mapping[int, int]:
+    """Return signature → how many rows have it."""
+    text, values = rows.clause(snapshot)
+    sql = (
+        f"SELECT o.signature_id, COUNT(*) FROM {rows.table} o "  # noqa: S608 - fixed texts
+        f"WHERE {text} GROUP BY o.signature_id"
+    )
+    found = snapshot.sql(text_of(sql, snapshot.dialect), values)
+    return MappingProxyType(dict(found))
 
 
-def _part(view: View, signature_id: int) -> View:
-    """Return the part of the view that governs one signature."""
-    if view.whole:
-        return view
-    return View(
-        patient_key=view.patient_key,
-        groups=tuple(
-            (formula, (signature_id,))
-            for formula, ids in view.groups
-            if signature_id in ids
-        ),
-        whole=False,
+def examples(snapshot: Snapshot, rows: Rows, signature_id: int, view: View) -> Examples:
+    """Return the newest rows of a signature that a view holds and hides."""
+    held = clause(view, snapshot.dialect)
+    one: Clause = ("o.signature_id = ?", (signature_id,))
+    around = [rows.clause(snapshot), one]
+    return Examples(
+        held=_newest(snapshot, rows.table, all_of([*around, held])),
+        hidden=_newest(snapshot, rows.table, all_of([*around, none_of(held)])),
     )
 
 
-def _where(
-    view: View, signature_id: int, within: Clause, dialect: DialectName
-) -> Clause:
-    text, values = within
-    condition = f" AND {text}" if text else ""
-    sql = f"WHERE patient_key = ? AND signature_id = ?{condition}"
-    bound = (view.patient_key, signature_id, *values)
-    return (sql if dialect == "sqlite" else sql.replace("?", "%s")), bound
-
-
-def _count(
-    snapshot: Snapshot, view: View, signature_id: int, within: Clause, table: str
-) -> int:
-    where, values = _where(view, signature_id, within, snapshot.dialect)
-    [[count]] = snapshot.sql(f"SELECT COUNT(*) FROM {table} {where}", values)  # noqa: S608 - fixed texts
-    return int(count)
-
-
-def _newest(
-    snapshot: Snapshot, view: View, signature_id: int, within: Clause, table: str
-) -> list[int]:
-    where, values = _where(view, signature_id, within, snapshot.dialect)
-    rows = snapshot.sql(
-        f"SELECT row FROM {table} {where} ORDER BY c_start DESC, row DESC LIMIT 1",  # noqa: S608 - fixed texts
-        values,
+def _newest(snapshot: Snapshot, table: str, condition: Clause) -> int | None:
+    text, values = condition
+    sql = (
+        f"SELECT o.row FROM {table} o WHERE {text} "  # noqa: S608 - fixed texts
+        "ORDER BY o.c_start DESC, o.row DESC LIMIT 1"
     )
-    return [row for [row] in rows]
+    found = snapshot.sql(text_of(sql, snapshot.dialect), values)
+    return found[0][0] if found else None

@@ -7,6 +7,7 @@ hash, so that a consent that names one covers them all.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from consent.device_links import identities_in
 from fhir_service.storage import devices
 from fhir_service.storage.blind_index import BlindIndex
 from fhir_service.storage.engine import Transaction
@@ -29,6 +30,14 @@ def register(
     """Record that `device`, at `row`, stands for the units its identifiers name."""
     for clue in _clues(device):
         devices.add_unit(transaction, patient_key, unit_hash(blind, "", clue), row)
+
+
+def hashes_of(blind: BlindIndex, device: Mapping[str, Any]) -> list[bytes]:
+    """Return the hashes of everything that identifies what a Device stands for."""
+    return [
+        *(unit_hash(blind, "", clue) for clue in _clues(device)),
+        *(blind.unit(*identity) for identity in identities_in(device)),
+    ]
 
 
 def unregister(

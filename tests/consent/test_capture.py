@@ -32,6 +32,14 @@ FULL = {
         {"system": "http://hl7.org/fhir/resource-types", "code": "Observation"},
         {"system": "urn:ietf:rfc:3986", "code": "http://p/one"},
     ],
+    "securityLabel": [
+        {"system": T + "v3-Confidentiality", "code": "R"},
+        {"system": T + "v3-ActCode", "code": "PSY"},
+    ],
+    "data": [
+        {"meaning": meaning, "reference": {"reference": "Device/x"}}
+        for meaning in ("instance", "related", "dependents", "authoredby")
+    ],
     "code": [
         {"coding": [{"system": system, "code": "1"}]}
         for system in (
@@ -63,24 +71,54 @@ def permit(**elements):
     return {"type": "permit", **elements}
 
 
-def test_what_is_enforced_is_accepted_at_the_root_and_one_level_below():
-    nested = {**FULL, "type": "deny"}
+def test_what_is_enforced_is_accepted_at_the_root_and_three_levels_below():
+    deepest = {**FULL, "type": "deny"}
+    third = {**FULL, "provision": [deepest, deepest]}
+    second = {**FULL, "type": "deny", "provision": [third]}
 
-    assert issues({**FULL, "provision": [nested, nested]}) == []
+    assert issues({**FULL, "provision": [second]}) == []
 
 
 REFUSED = [
     (
-        permit(securityLabel=[{"system": T + "v3-Confidentiality", "code": "N"}]),
-        "Consent.provision.securityLabel",
+        permit(securityLabel=[{"system": T + "v3-Confidentiality", "code": "n"}]),
+        "Consent.provision.securityLabel[0]",
     ),
     (
-        permit(data=[{"meaning": "instance", "reference": {"reference": "Device/x"}}]),
-        "Consent.provision.data",
+        permit(securityLabel=[{"system": "http://local", "code": "R"}]),
+        "Consent.provision.securityLabel[0]",
     ),
     (
-        permit(provision=[{"type": "deny", "provision": [{"type": "permit"}]}]),
-        "Consent.provision.provision[0].provision[0]",
+        permit(securityLabel=[{"system": T + "v3-ActReason", "code": "HTEST"}]),
+        "Consent.provision.securityLabel[0]",
+    ),
+    (
+        permit(data=[{"meaning": "other", "reference": {"reference": "Device/x"}}]),
+        "Consent.provision.data[0]",
+    ),
+    (
+        permit(data=[{"reference": {"reference": "Device/x"}}]),
+        "Consent.provision.data[0]",
+    ),
+    (
+        permit(data=[{"meaning": "instance", "reference": {"display": "my ring"}}]),
+        "Consent.provision.data[0]",
+    ),
+    (
+        permit(data=[{"meaning": "instance", "reference": {"reference": "Ring/x"}}]),
+        "Consent.provision.data[0]",
+    ),
+    (
+        {
+            "type": "deny",
+            "data": [
+                {
+                    "meaning": "instance",
+                    "reference": {"reference": "https://else/Device/x"},
+                }
+            ],
+        },
+        "Consent.provision.data[0]",
     ),
     (permit(actor=[{"reference": {"display": "my ex"}}]), "Consent.provision.actor[0]"),
     (

@@ -9,6 +9,7 @@ from consent.decision import Because, DefaultPolicy
 from consent.engine import prepare
 from consent.explain import decide_resource
 from consent.formula import (
+    AuthoredBy,
     EndGE,
     EndLE,
     HasCoding,
@@ -211,7 +212,7 @@ def test_a_device_covers_what_its_metrics_and_its_other_registrations_measured()
 
     assert formula(rule, subject=subject, device=metric) is True
     assert formula(authored, subject=subject, device=metric) is True
-    assert formula(authored, subject=subject) is False
+    assert formula(authored, subject=subject) == AuthoredBy("Device/old")
     assert formula(rule, subject=subject, device={"reference": "Device/else"}) is False
 
 
@@ -227,7 +228,7 @@ def test_a_provenance_agent_is_an_author():
     prepared = prepare([rule], request(), P1, Policy())
 
     assert prepared.formula(described.facets) is True
-    assert prepared.formula(facets()) is False
+    assert prepared.formula(facets()) == AuthoredBy("Organization/clinic")
 
 
 def test_an_unknown_meaning_withholds():

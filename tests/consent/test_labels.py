@@ -7,11 +7,13 @@ from consent.codes import ACT_CODE, CONFIDENTIALITY, LEVELS, LOINC, MDC, MEASURE
 from consent.label_tables import CODE_LABELS, NORMAL_CODES, TYPE_LABELS
 from consent.labels import (
     UNLABELLED,
+    carried,
     label,
     labelled,
     labels_of,
     policy_tags,
     stated_labels,
+    tagged,
 )
 
 KINDS = Path(__file__).parents[2] / "mappings" / "kinds.csv"
@@ -214,3 +216,40 @@ def test_part_2_is_a_policy_tag():
     assert policy_tags(tagged) == {"42CFRPart2"}
     assert policy_tags(lookalike) == frozenset()
     assert policy_tags({}) == frozenset()
+
+
+def codes(resource):
+    return [each["code"] for each in resource["meta"]["security"]]
+
+
+def test_a_part_2_record_says_what_the_law_asks_wherever_it_goes():
+    resource = tagged(observation("8867-4", security=[level("L")]), "42CFRPart2")
+
+    once = labelled(resource, label(resource))
+    twice = labelled(tagged(once, "42CFRPart2"), label(once))
+
+    assert codes(once) == ["42CFRPart2", "NORDSCLCD", "part-2", "N"]
+    assert once["meta"]["security"][2]["display"] == (
+        "42 CFR part 2 prohibits unauthorized use or disclosure of these records."
+    )
+    assert twice == once
+
+
+def test_a_next_version_keeps_what_clients_have_raised():
+    plain = observation("8867-4")
+    old = observation("8867-4", security=[level("V"), sensitivity("HIV")])
+    part_2 = tagged(plain, "42CFRPart2")
+
+    assert codes(carried(old, plain)) == ["HIV", "V"]
+    assert codes(carried(old, carried(old, plain))) == ["HIV", "V"]
+    assert codes(carried(part_2, plain)) == ["42CFRPart2"]
+    assert carried(part_2, part_2) == part_2
+
+
+def test_a_next_version_does_not_keep_what_our_tables_said_of_the_old_code():
+    old = observation("44261-6")
+    stored = labelled(old, label(old))
+    new = observation("8867-4")
+
+    assert codes(stored) == ["MH", "R"]
+    assert carried(stored, new) == new

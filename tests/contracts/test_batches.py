@@ -256,11 +256,22 @@ def everything(database, table):
         return snapshot.all(Statement(select(table)))
 
 
+ADDED_LATER = (
+    "consent_named",
+    "device_identity",
+    "device_parent",
+    "provenance_agent",
+    "row_mention",
+)
+"""Tables of the versions after."""
+
+
 def as_before(database):
     """Leave the schema as the version before had it."""
     added = ("payload", "organization", "person", "after_row")
     with database.engine.begin() as connection:
-        connection.execute(text("DROP TABLE batch_row"))
+        for table in ("batch_row", *ADDED_LATER):
+            connection.execute(text(f"DROP TABLE {table}"))
         for name in added:
             connection.execute(text(f"ALTER TABLE ingest_batch DROP COLUMN {name}"))
         connection.execute(

@@ -34,10 +34,13 @@ from consent.explain import decide_resource
 from consent.formula import Row
 from consent.in_force import Policy, Subject
 from consent.labels import label
+from consent.life_cycle import BEGINNINGS, TRANSITIONS
 from consent.lint import MAX_DEPTH, MAX_PROVISIONS
-from consent.overlays import CUSTODIAN
+from consent.overlays import CUSTODIAN, OVERLAYS
+from consent.part_2 import CHECKLIST
 from consent.provisions import read
 from consent.references import Deployment as Place
+from consent.representatives import MINORS
 from consent.request import AccessRequest
 from consent.signature import describe
 from fhir_service import doctor, logs, metrics
@@ -558,10 +561,9 @@ def test_what_is_enforced_is_documented():
     }
 
     assert enforced >= ENFORCED.elements | ACTIONS
-    assert refused >= {"securityLabel", "data"}
     assert not refused & ENFORCED.elements
-    assert ENFORCED.depth == 1
-    assert "nested one level below the root | enforced" in text
+    assert ENFORCED.depth == MAX_DEPTH == 3
+    assert "nested up to three levels below the root | enforced" in text
     assert f"more than {MAX_ENTRIES} entries" in text
     assert {LOINC, SNOMED, MDC, MEASUREMENT} == CODE_SYSTEMS
     assert "LOINC, SNOMED CT, MDC or the measurement code system" in text
@@ -858,24 +860,57 @@ def test_the_limits_of_a_request_are_the_documented_ones():
     assert told["refused parts of one delivery that quarantine keeps"] == str(MAX_PARTS)
 
 
-def test_every_actor_that_is_refused_is_documented():
+def test_no_type_of_actor_is_refused():
     refused = {
         type_
-        for type_ in ("CareTeam", "Group", "HealthcareService", "Organization")
+        for type_ in (
+            "CareTeam",
+            "Device",
+            "Group",
+            "HealthcareService",
+            "Organization",
+            "Patient",
+            "Practitioner",
+            "PractitionerRole",
+            "RelatedPerson",
+        )
         if capture_issues(
             wrapped({"type": "permit", "actor": [an_actor(f"{type_}/x")]}, 0),
             deployment=PLACE,
         )
     }
 
-    assert refused == {"CareTeam", "Group", "HealthcareService"}
-    for name, heading in (
-        ("consent.md", "## What this version enforces, and what it refuses"),
-        ("security.md", "### What a scope alone does not open"),
-    ):
-        text = section(name, heading)
-        assert [type_ for type_ in sorted(refused) if type_ not in text] == [], name
+    assert refused == set()
 
 
 def an_actor(reference: str) -> dict[str, object]:
     return {"role": {"text": "recipient"}, "reference": {"reference": reference}}
+
+
+def test_the_life_of_a_consent_is_documented():
+    told = {
+        row[0].strip("`"): words(row[1])
+        for row in rows(section("consent.md", "## The life of a Consent"))
+    }
+
+    assert {name: told[name] for name in TRANSITIONS} == TRANSITIONS
+    assert told["(none)"] == BEGINNINGS
+
+
+def test_every_overlay_and_every_minors_row_is_documented():
+    told = {tuple(row) for row in rows(section("consent.md", "## Overlays"))}
+
+    names = {row[0].strip("`"): row[-1] for row in told if "/" in row[0]}
+    assert {name: text for name, text in names.items() if name != CUSTODIAN.name} == {
+        one.name: one.source for one in OVERLAYS if one is not CUSTODIAN
+    }
+    assert {
+        (f"`{one.jurisdiction}`", str(one.alone_from), one.care, one.source)
+        for one in MINORS
+    } <= told
+
+
+def test_every_element_of_a_part_2_consent_is_documented():
+    told = rows(section("consent.md", "## 42 CFR Part 2"))
+
+    assert told == [[f"`{one.name}`", one.section, one.looked_for] for one in CHECKLIST]

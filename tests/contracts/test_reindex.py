@@ -5,7 +5,14 @@ import sqlite3
 
 import pytest
 from alembic import command
-from worlds import furnish, heart_rate, observation, opened_world, reopened_world
+from worlds import (
+    furnish,
+    heart_rate,
+    observation,
+    opened_world,
+    permit,
+    reopened_world,
+)
 
 from fhir_service.deployment import SchemaError, migrate
 from fhir_service.settings import read_settings
@@ -125,3 +132,70 @@ def test_an_interrupted_run_is_begun_again(written):
     with reopened_world(data) as world:
         again = type(clinic)(**{**vars(clinic), "world": world})
         assert all_of(again) == before
+
+
+LINKS = (
+    "consent_named",
+    "device_identity",
+    "device_parent",
+    "provenance_agent",
+    "row_mention",
+)
+"""Tables of links between resources, which no version before had."""
+
+
+def links(world):
+    with world.deployment.database.read() as snapshot:
+        return {
+            table: sorted(map(tuple, snapshot.sql(f"SELECT * FROM {table}", ())))  # noqa: S608 - our own tables
+            for table in LINKS
+        }
+
+
+def to(reference):
+    return {"reference": reference}
+
+
+def stored(clinic, type_, **elements):
+    made = clinic.world.create({"resourceType": type_, **elements}, clinic.admin)
+    return f"{type_}/{made['id']}"
+
+
+def test_links_between_resources_are_found_anew(tmp_path, template):
+    number = {"system": "https://clinic.example/serial", "value": "7"}
+    with opened_world(tmp_path, template) as world:
+        clinic = furnish(world)
+        whose = to(f"Patient/{clinic.patient}")
+        clinic.consented()
+        clinic.deliver(heart_rate(1, "user-1"))
+        hub = stored(clinic, "Device", patient=whose, identifier=[number])
+        stored(
+            clinic,
+            "Device",
+            patient=whose,
+            parent=to(hub),
+            manufacturer="Ring Inc",
+            serialNumber="7",
+        )
+        first = world.create(observation(clinic.patient), clinic.admin)
+        at = f"Observation/{first['id']}"
+        world.create(observation(clinic.patient, derivedFrom=[to(at)]), clinic.admin)
+        ann = stored(clinic, "Practitioner")
+        stored(
+            clinic,
+            "Provenance",
+            target=[to(at)],
+            recorded="2026-11-20T12:00:00Z",
+            agent=[{"who": to(ann)}],
+        )
+        related = [{"meaning": "related", "reference": to(at)}]
+        clinic.consented(provision=[permit(data=related)])
+        before = links(world)
+    of_the_version_before(world.data)
+
+    settings = read_settings({"FHIR_SERVICE_DATA_DIR": str(world.data)})
+    migrate(settings, lambda _: None)
+
+    with reopened_world(world.data) as again:
+        assert links(again) == before
+    assert all(before.values())

@@ -335,20 +335,23 @@ def test_a_new_managing_organisation_is_the_custodian_at_once(clinic):
     assert answer.status_code == 404
 
 
+FOURTH = permit(provision=[{"type": "deny"}])
+
+
 @pytest.mark.parametrize(
     ("provision", "expression"),
     [
         (
             {"securityLabel": [{"system": "urn:x", "code": "R"}]},
-            "Consent.provision.securityLabel",
+            "Consent.provision.securityLabel[0]",
         ),
         (
-            {"data": [{"meaning": "instance", "reference": {"reference": "Device/1"}}]},
-            "Consent.provision.data",
+            {"data": [{"meaning": "instance", "reference": {"display": "my ring"}}]},
+            "Consent.provision.data[0]",
         ),
         (
-            {"provision": [permit(provision=[{"type": "deny"}])]},
-            "Consent.provision.provision[0].provision[0]",
+            {"provision": [permit(provision=[permit(provision=[FOURTH])])]},
+            "Consent.provision",
         ),
         (
             {"purpose": [{"system": "urn:x", "code": "TREAT"}]},

@@ -4,7 +4,6 @@ import shutil
 
 import pytest
 from worlds import (
-    actions,
     actor,
     consent,
     heart_rate,
@@ -121,19 +120,6 @@ def test_a_part_of_the_custodian_is_not_the_custodian(clinic):
     answer = clinic.world.get(f"/fhir/Patient/{clinic.patient}", reader)
 
     assert answer.status_code == 404
-
-
-@pytest.mark.parametrize("type_", ["Group", "CareTeam"])
-def test_an_actor_whose_members_are_not_resolved_is_refused(clinic, type_):
-    resource = consent(
-        clinic.patient,
-        permit(actor=actor(f"{type_}/1"), action=actions("access")),
-    )
-
-    answer = clinic.world.send("POST", "/fhir/Consent", resource, clinic.admin)
-
-    assert answer.status_code == 422
-    assert answer.json["issue"][0]["expression"] == ["Consent.provision.actor[0]"]
 
 
 def test_keys_of_another_deployment_open_nothing(clinic, tmp_path):

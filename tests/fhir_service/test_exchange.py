@@ -135,7 +135,7 @@ def test_a_row_says_who_why_what_and_on_what_ground(filled):
     assert row.purposes == ("TREAT",)
     assert row.patients == (pseudonym(filled.patient),)
     assert len(row.disclosed) == 1
-    assert [basis.kind for basis in row.basis] == [BasisKind.CONSENT]
+    assert [basis.kind for basis in row.basis] == [BasisKind.CONSENT, BasisKind.INPUTS]
     assert "/_history/1" in row.basis[0].name
     assert row.time_us == filled.world.clock()
     assert row.user_agent == "EHR/1⟨U+001B⟩[2J"

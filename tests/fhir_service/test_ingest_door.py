@@ -26,7 +26,7 @@ from consent.signature import describe
 from fhir_service.auth.bearer import authenticate
 from fhir_service.ingest.files import import_file
 from fhir_service.search.postings import entries
-from fhir_service.storage import observations, patients, resources, types
+from fhir_service.storage import mentions, observations, patients, resources, types
 from fhir_service.storage.repository import codings_of
 from fhir_service.storage.statement import Statement
 from fhir_service.storage.tables import (
@@ -515,6 +515,7 @@ def test_a_night_brings_its_duration_as_an_observation_of_its_own(clinic):
     assert len(derived) == 1
     assert derived[0]["derivedFrom"] == [{"reference": f"Observation/{whole['id']}"}]
     assert clinic.deliver(point("sleep-episode", NIGHT, "user-1", 1))["duplicate"] == 1
+    check_indexes(clinic.world)
 
 
 def test_what_is_derived_from_a_withheld_night_names_none(clinic):
@@ -587,8 +588,20 @@ def check_indexes(world):
             }
             assert (stored.c_start, stored.c_end) == (entry["c_start"], entry["c_end"])
             assert found_by_search(world, stored) == indexed_anew(world, stored, body)
+            assert mentioned(snapshot, stored) == {
+                mentions.hash_of(repository.blind, one) for one in described.mentions
+            }
             code = entries[stored.row]
             assert times[stored.row] == (code[0], *code[2:])
+
+
+def mentioned(snapshot, stored):
+    """Return the hashes of what the index of references holds of a row."""
+    found = snapshot.sql(
+        "SELECT hash FROM row_mention WHERE patient_key = ? AND row = ?",
+        (stored.patient_key, stored.row),
+    )
+    return {hashed for (hashed,) in found}
 
 
 def found_by_search(world, stored):

@@ -101,6 +101,8 @@ def content(data: bytes) -> dict[str, Any]:
     told = resource.pop("meta", {})
     kept = {name: told[name] for name in told if name not in SET_BY_US}
     resource.pop("id", None)
+    if resource["resourceType"] == "Consent":
+        resource.pop("text", None)  # A generated one is ours, of the same provisions.
     return {**resource, "meta": kept}
 
 

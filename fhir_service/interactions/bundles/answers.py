@@ -9,6 +9,7 @@ from fhir_service.errors import operation_outcome
 from fhir_service.exchange import Exchange
 from fhir_service.interactions.bundles.entries import Entry
 from fhir_service.interactions.bundles.writes import Done
+from fhir_service.interactions.obligations import HEADER, issues_of
 from fhir_service.rest.bundle_response import Answered
 from fhir_service.rest.message import Response
 from fhir_service.rest.prefer import Return
@@ -58,8 +59,16 @@ def of_reply(exchange: Exchange, entry: Entry, reply: Response) -> Answered:
         last_modified=_last_updated(reply.body) if "last-modified" in headers else None,
         full_url=_full_url(exchange, entry, headers) if resource else None,
         resource=resource,
-        outcome=reply.body if is_outcome else b"",
+        outcome=reply.body if is_outcome else _scopes(exchange, reply),
     )
+
+
+def _scopes(exchange: Exchange, reply: Response) -> bytes:
+    """Return what must go with the resource, which alone would be in a header."""
+    issues = issues_of(text for name, text in reply.headers if name == HEADER)
+    if not issues:
+        return b""
+    return fhir_json.dumps(operation_outcome(issues, exchange.request.request_id))
 
 
 def _last_updated(body: bytes) -> str | None:

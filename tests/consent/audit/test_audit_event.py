@@ -516,6 +516,15 @@ def test_a_client_without_a_user_carries_the_grounds():
     assert "policy" not in server
 
 
+def test_the_digest_of_the_inputs_is_no_policy():
+    bases = (Basis(BasisKind.OVERLAY, "custodian"), Basis(BasisKind.INPUTS, "0" * 32))
+    record = replace(RECORD, user="", basis=bases)
+
+    client, _ = event(record)["agent"]
+
+    assert client["policy"] == [f"{BASE}/policy/overlay/custodian"]
+
+
 @pytest.mark.parametrize(
     ("address", "type_"),
     [("203.0.113.17", "2"), ("::1", "2"), ("host.example.org", "1"), ("1.2.3", "1")],

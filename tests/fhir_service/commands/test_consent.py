@@ -108,7 +108,7 @@ def test_a_patient_without_consent_is_told_what_that_means(
     result = fhir_service(settings, "consent", "show", "--patient", "demo-patient-12")
 
     assert result.stdout == (
-        "Patient/demo-patient-12 has no consent: nothing is collected or released.\n"
+        "Patient/demo-patient-12 has no consent: the default policy decides.\n"
     )
 
 
@@ -164,6 +164,9 @@ def test_another_purpose_gets_nothing_by_default(filled, explained):
                     "purpose": "HOPERAT",
                     "action": "access",
                 }
+            ],
+            "missed": [
+                {"consent": CONSENT, "path": "provision", "elements": ["purpose"]}
             ],
         }
     ]

@@ -190,7 +190,7 @@ def test_validation_stores_nothing(clinic):
 def refused_consent(clinic):
     label = {
         "system": "http://terminology.hl7.org/CodeSystem/v3-Confidentiality",
-        "code": "R",
+        "code": "SECRET",
     }
     return consent(clinic.patient, permit(securityLabel=[label]))
 
@@ -198,7 +198,7 @@ def refused_consent(clinic):
 def test_what_is_valid_and_not_honoured_is_an_error_of_a_write_alone(clinic):
     body = refused_consent(clinic)
 
-    place = "Consent.provision.securityLabel"
+    place = "Consent.provision.securityLabel[0]"
     assert wrong(clinic, "Consent/$validate", body) == []
     assert wrong(clinic, "Consent/$validate?mode=create", body) == [
         ("error", "not-supported", place)

@@ -1,0 +1,1 @@
+"""Why a request gets what it gets: now, at another instant, under other consents."""

@@ -1,0 +1,242 @@
+"""What each requester gains and loses by a change of consents, in kinds of data.
+
+Told of every kind of data that the service maps, whether the patient has any or not,
+and of the other kinds that the patient has; then the rows are counted. So the answer
+before a consent is filed is the answer after.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from conformance.issues import FHIRError, IssueType
+from consent.codes import ACT_REASON
+from consent.facets import Facets
+from consent.formula import Coding, Formula
+from consent.membership import CLIENT_SYSTEM
+from consent.provisions import ParsedConsent, Rule
+from consent.references import type_of
+from fhir_service.auth import local
+from fhir_service.auth.bearer import Grant
+from fhir_service.auth.scopes import parse_scopes
+from fhir_service.explaining.displays import class_of_data, name_of, sorts
+from fhir_service.explaining.evaluation import permitted, purpose_name
+from fhir_service.explaining.question import Question, Requester
+from fhir_service.storage import accounts
+
+Json = dict[str, Any]
+
+MOST_REQUESTERS = 50
+"""Requesters of one comparison."""
+
+PERSONS = frozenset({"Patient", "Practitioner", "PractitionerRole", "RelatedPerson"})
+"""Types of which a requester is an individual."""
+
+_TREATMENT: Coding = (ACT_REASON, "TREAT")
+_NEVER = 2**63 - 1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Piece:
+    """A kind of data that is compared: its name, its class, what a consent asks."""
+
+    name: str
+    data_class: str | None
+    facets: Facets
+
+
+def changes(before: Question, after: Question) -> list[Json]:
+    """Return what each requester that either version names gains and loses."""
+    pieces = list(_pieces(before))
+    return [
+        told
+        for requester in requesters(before, after)
+        if (told := _change(before.by(requester), after.by(requester), pieces))
+    ]
+
+
+def _pieces(question: Question) -> Iterator[_Piece]:
+    """Yield the kinds that the service maps, and what else the patient has."""
+    for sort in sorts(question.repository.deployment):
+        yield _Piece(name=sort.name, data_class=sort.data_class, facets=sort.facets)
+    for ones in question.signatures.values():
+        for one, _ in ones:
+            if class_of_data(one.facets) is None:
+                name = name_of(one.facets)
+                yield _Piece(name=name, data_class=None, facets=one.facets)
+
+
+def _change(before: Question, after: Question, pieces: Sequence[_Piece]) -> Json | None:
+    """Return what changes for one requester; None where nothing does."""
+    ranked = [
+        (
+            piece,
+            before.prepared.formula(piece.facets),
+            after.prepared.formula(piece.facets),
+        )
+        for piece in pieces
+    ]
+    gained = [piece for piece, old, new in ranked if _rank(new) > _rank(old)]
+    lost = [piece for piece, old, new in ranked if _rank(new) < _rank(old)]
+    other = [
+        piece for piece, old, new in ranked if _rank(new) == _rank(old) and new != old
+    ]
+    rows = [_rows(question) for question in (before, after)]
+    if not (gained or lost or other) and rows[0] == rows[1]:
+        return None
+    return {
+        **_who(before),
+        "gains": list(_words(gained, pieces)),
+        "loses": list(_words(lost, pieces)),
+        "changesInPart": list(_words(other, pieces)),
+        "rowsBefore": sum(rows[0].values()),
+        "rowsAfter": sum(rows[1].values()),
+    }
+
+
+def _rank(formula: Formula) -> int:
+    """Return how much is released: nothing, some rows, or all of them."""
+    if isinstance(formula, bool):
+        return 2 if formula else 0
+    return 1
+
+
+def _rows(question: Question) -> dict[int, int]:
+    """Return signature → rows that the requester gets."""
+    found: dict[int, int] = {}
+    for type_, ones in question.signatures.items():
+        rows, _ = permitted(question, type_)
+        covered = [one.id for one, _ in ones if question.requester.covers(one)]
+        found |= {id_: rows[id_] for id_ in covered if id_ in rows}
+    return found
+
+
+def _words(found: Sequence[_Piece], pieces: Sequence[_Piece]) -> Iterator[str]:
+    """Yield a class by its name where all of it changes, else kind by kind."""
+    names = {piece.name for piece in found}
+    told: dict[str, None] = {}
+    for piece in found:
+        whole = {one.name for one in pieces if one.data_class == piece.data_class}
+        is_whole = piece.data_class is not None and whole <= names
+        told[str(piece.data_class) if is_whole else piece.name] = None
+    yield from told
+
+
+def _who(question: Question) -> Json:
+    requester = question.requester
+    return {
+        "who": _name(requester),
+        "purposes": list(map(purpose_name, requester.purposes)),
+        "actions": list(question.request.actions),
+    }
+
+
+def _name(requester: Requester) -> str:
+    if requester.is_client:
+        return requester.grant.client_id
+    return " ".join(sorted(requester.grant.actors)) or "anybody else"
+
+
+def requesters(before: Question, after: Question) -> list[Requester]:
+    """Return whose answers are compared.
+
+    The clients of the managing organization, every client, organization and person
+    whom either version names, and anybody else; those who are no client for each
+    purpose that is named, and for treatment where none is.
+
+    Raises:
+        FHIRError: `too-costly` for more than `MOST_REQUESTERS`.
+
+    """
+    consents = {id(one): one for one in (*before.consents, *after.consents)}
+    rules = [rule for one in consents.values() for rule in _rules(one)]
+    named = {name for rule in rules for name in _actors(rule)}
+    purposes = sorted({one for rule in rules for one in _purposes(rule)})
+    clients = list(_clients(before, named))
+    theirs = {f"{CLIENT_SYSTEM}|{one.grant.client_id}" for one in clients}
+    others = [frozenset({name}) for name in sorted(named - theirs)]
+    found = [
+        *clients,
+        *(
+            _unregistered(actors, purpose)
+            for actors in (*others, frozenset[str]())
+            for purpose in purposes or [_TREATMENT]
+        ),
+    ]
+    if len(found) > MOST_REQUESTERS:
+        raise FHIRError(
+            IssueType.TOO_COSTLY,
+            f"A comparison is of at most {MOST_REQUESTERS} requesters.",
+        )
+    return found
+
+
+def _clients(question: Question, named: set[str]) -> Iterator[Requester]:
+    """Yield the managing organization's clients, and those named as themselves."""
+    snapshot, managing = question.instant.snapshot, question.state.organization
+    for one in accounts.all_clients(snapshot):
+        is_own = managing is not None and one.organization == managing
+        if one.removed is None and (
+            is_own or f"{CLIENT_SYSTEM}|{one.client_id}" in named
+        ):
+            yield registered(local.registered(snapshot, one.client_id))
+
+
+def registered(grant: Grant) -> Requester:
+    """Return a client as the requester that its token would make it."""
+    return Requester(
+        grant=grant,
+        purposes=tuple((ACT_REASON, code) for code in grant.purposes),
+        individual_known=grant.individual_known,
+    )
+
+
+def _unregistered(actors: frozenset[str], purpose: Coding) -> Requester:
+    return Requester(
+        grant=unregistered(actors),
+        purposes=(purpose,),
+        individual_known=any(type_of(name) in PERSONS for name in actors),
+        is_client=False,
+    )
+
+
+def unregistered(actors: frozenset[str], managing: str | None = None) -> Grant:
+    """Return the grant of somebody who is no client: only the actors matter.
+
+    Args:
+        actors: What a consent may call whoever asks.
+        managing: The organization that counts as theirs if they belong to it.
+
+    """
+    houses = sorted(name for name in actors if name.startswith("Organization/"))
+    house = managing if managing in houses else next(iter(houses), None)
+    return Grant(
+        client_id="",
+        client_name="",
+        user=None,
+        scopes=parse_scopes("system/*.rs"),
+        purposes=(),
+        organization=house,
+        sources=frozenset(),
+        actors=actors,
+        individual_known=False,
+        token_id=b"",
+        expires=_NEVER,
+    )
+
+
+def _rules(consent: ParsedConsent) -> Iterator[Rule]:
+    waiting = [] if consent.root is None else [consent.root]
+    for rule in waiting:
+        yield rule
+        waiting.extend(rule.children)
+
+
+def _actors(rule: Rule) -> Iterable[str]:
+    return {name for one in rule.actors or () for name in one.names}
+
+
+def _purposes(rule: Rule) -> Iterator[Coding]:
+    for system, code in rule.purposes or ():
+        if system is not None and code is not None:
+            yield system, code

@@ -2,6 +2,7 @@
 # make demo ARGS=--exit  the same, ask one query and end
 # make test            install, then every check and every test
 # make bench           measure, each figure beside its target (ARGS=--full for large sizes)
+# make mutants         alter the consent evaluator, one change at a time, and test each
 # make lock            pin the newest versions that setup.cfg allows (needs uv)
 
 PYTHON ?= python3
@@ -15,7 +16,7 @@ RUNTIME := $(VENV)/.runtime
 TESTS := $(VENV)/.tests
 PROJECT := $(VENV)/.project
 
-.PHONY: demo test check bench lock clean help
+.PHONY: demo test check bench mutants lock clean help
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -58,6 +59,18 @@ check: $(TESTS)
 test: check
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
 
+# Half an hour: what survives is explained in tests/consent/MUTANTS.md.
+MUTANTS := $(VENV)-mutants
+$(MUTANTS)/.installed: requirements-mutants.lock
+	$(PYTHON) -m venv $(MUTANTS)
+	@$(MUTANTS)/bin/python -m pip install --quiet --disable-pip-version-check \
+	  --require-hashes --requirement requirements-mutants.lock
+	@touch $@
+
+mutants: $(MUTANTS)/.installed
+	$(MUTANTS)/bin/mutmut run $(ARGS)
+	$(MUTANTS)/bin/mutmut results
+
 UV_COMPILE := uv pip compile --quiet --python-version 3.11 --generate-hashes \
   --no-emit-index-url --no-emit-find-links --no-header --no-annotate \
   --no-strip-extras --upgrade -
@@ -69,6 +82,8 @@ lock:
 	$(NEEDS) build | $(UV_COMPILE) --output-file requirements.lock
 	$(NEEDS) build test | $(UV_COMPILE) --constraint requirements.lock \
 	  --output-file requirements-test.lock
+	$(NEEDS) mutants | $(UV_COMPILE) --constraint requirements-test.lock \
+	  --output-file requirements-mutants.lock
 
 clean:
-	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache htmlcov .coverage
+	rm -rf $(VENV) $(MUTANTS) mutants build *.egg-info .mypy_cache .ruff_cache .pytest_cache htmlcov .coverage

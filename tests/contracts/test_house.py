@@ -14,7 +14,7 @@ from fhir_service.logs import EVENTS
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("conformance", "consent", "fhir_service", "mappings")
-LOCKS = ("requirements.lock", "requirements-test.lock")
+LOCKS = ("requirements.lock", "requirements-test.lock", "requirements-mutants.lock")
 
 WRONG_IMPORTS = {
     "consent/receipt_of_readings.py": "import mappings.units",

@@ -452,9 +452,8 @@ def test_a_broken_period_does_not_silence_a_consent():
 
 
 def test_a_prepared_request_answers_again_from_memory():
-    prepared = prepare(
-        [consent(permit(dataPeriod={"start": "2026"}))], request(), P1, Policy()
-    )
+    rule = consent(permit(data=data("instance", "Observation/o")))
+    prepared = prepare([rule], request(), P1, Policy())
 
     assert prepared.formula(facets()) is prepared.formula(facets(code=STEPS))
 

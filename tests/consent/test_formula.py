@@ -23,6 +23,7 @@ from consent.formula import (
     disjunction,
     evaluate,
     negation,
+    replaced,
     strengthen,
 )
 
@@ -146,6 +147,23 @@ def test_strengthening_keeps_what_is_supported():
     assert strengthen(formula, TIMES | LINKS) == formula
     assert strengthen(formula, TIMES) == EndLE(5)
     assert strengthen(negation(TWO), TIMES) is False
+
+
+def test_a_constant_needs_no_strengthening():
+    assert strengthen(True, TIMES) is True  # noqa: FBT003 - a formula
+    assert strengthen(False, TIMES) is False  # noqa: FBT003 - a formula
+
+
+def test_atoms_are_replaced_wherever_they_stand_and_the_formula_folds_again():
+    answers = {StartGE(1): True, EndLE(5): False, ONE: TWO, TWO: ONE}
+    either = disjunction((EndLE(5), negation(ONE)))
+
+    assert replaced(ONE, answers.get) == TWO
+    assert replaced(conjunction((StartGE(1), ONE)), answers.get) == TWO
+    assert replaced(either, answers.get) == Not(TWO)
+    assert replaced(negation(ONE), answers.get) == Not(TWO)
+    assert replaced(conjunction((TWO, either)), answers.get) == And((ONE, Not(TWO)))
+    assert replaced(True, answers.get) is True  # noqa: FBT003 - a formula
 
 
 def test_constants_fold_away():

@@ -3,11 +3,18 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from consent.moments import Interval, bounds, period
+from consent.moments import Interval, _whole_days, bounds, period
 
 NEW_YORK = ZoneInfo("America/New_York")
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
 APIA = ZoneInfo("Pacific/Apia")
+KOLKATA = ZoneInfo("Asia/Kolkata")
+
+
+@pytest.fixture(autouse=True)
+def _forgotten_days():
+    """Work every day out anew: one remembered from another test proves nothing."""
+    _whole_days.cache_clear()
 
 
 def us(text):
@@ -23,7 +30,17 @@ def us(text):
         ("2024-02", "2024-02-01T00:00:00Z", "2024-02-29T23:59:59.999999Z"),
         ("2026-12", "2026-12-01T00:00:00Z", "2026-12-31T23:59:59.999999Z"),
         ("2026-03-10", "2026-03-10T00:00:00Z", "2026-03-10T23:59:59.999999Z"),
+        ("2026-01-31", "2026-01-31T00:00:00Z", "2026-01-31T23:59:59.999999Z"),
+        ("2026-04-30", "2026-04-30T00:00:00Z", "2026-04-30T23:59:59.999999Z"),
+        ("2024-02-29", "2024-02-29T00:00:00Z", "2024-02-29T23:59:59.999999Z"),
+        ("2100-02", "2100-02-01T00:00:00Z", "2100-02-28T23:59:59.999999Z"),
+        ("2026-04", "2026-04-01T00:00:00Z", "2026-04-30T23:59:59.999999Z"),
+        ("1969-12-31", "1969-12-31T00:00:00Z", "1969-12-31T23:59:59.999999Z"),
+        ("9999-12-30", "9999-12-30T00:00:00Z", "9999-12-30T23:59:59.999999Z"),
         ("9999-12-31", "9999-12-31T00:00:00Z", "9999-12-31T23:59:59.999999Z"),
+        ("9999-11", "9999-11-01T00:00:00Z", "9999-11-30T23:59:59.999999Z"),
+        ("9999-12", "9999-12-01T00:00:00Z", "9999-12-31T23:59:59.999999Z"),
+        ("9999", "9999-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z"),
         ("0001-01-01", "0001-01-01T00:00:00Z", "0001-01-01T23:59:59.999999Z"),
         *(
             (text, text, text)
@@ -32,6 +49,7 @@ def us(text):
                 "2026-03-10T08:00:00.5+02:00",
                 "2026-03-10T08:00:00-13:59",
                 "0001-01-01T00:00:00+14:00",
+                "9999-12-31T23:59:59.999999Z",
             )
         ),
         (
@@ -57,6 +75,8 @@ def test_a_partial_value_covers_all_of_it_and_an_instant_itself(text, first, las
         "2026-03-10T08:00:00",
         "2026-03-10T08:00Z",
         "2026-03-10T24:00:00Z",
+        "2026-03-10T24:00:00+01:00",
+        "2026-03-10T23:60:00Z",
         "2026-03-10 08:00:00Z",
         "20260310T080000Z",
         "2026-03-10T08:00:00+15:00",
@@ -105,6 +125,38 @@ def test_what_is_no_fhir_time_has_no_bounds(value):
             "2018-02-17T02:00:00Z",
             "2018-02-18T02:59:59.999999Z",
         ),
+        # A year and a month start in winter time; the month ends in summer time.
+        (
+            NEW_YORK,
+            "2026",
+            "2026-01-01T00:00:00-05:00",
+            "2026-12-31T23:59:59.999999-05:00",
+        ),
+        (
+            NEW_YORK,
+            "2026-03",
+            "2026-03-01T00:00:00-05:00",
+            "2026-03-31T23:59:59.999999-04:00",
+        ),
+        (
+            KOLKATA,
+            "2026-03-10",
+            "2026-03-09T18:30:00Z",
+            "2026-03-10T18:29:59.999999Z",
+        ),
+        # The zone went from the east of the date line to the west over midnight.
+        (
+            APIA,
+            "2011-12-29",
+            "2011-12-29T00:00:00-10:00",
+            "2011-12-29T23:59:59.999999-10:00",
+        ),
+        (
+            NEW_YORK,
+            "9999-12-30",
+            "9999-12-30T00:00:00-05:00",
+            "9999-12-30T23:59:59.999999-05:00",
+        ),
         (
             NEW_YORK,
             "9999-12-31",
@@ -146,6 +198,20 @@ def test_a_period_of_one_day_is_that_day():
     assert period({"start": "2026-01-01", "end": "2026-01-01"}, UTC) == Interval(
         *bounds("2026-01-01", UTC)
     )
+
+
+def test_a_period_of_days_is_of_the_deployments_zone():
+    found = period({"start": "2026-03-08", "end": "2026-11-01"}, NEW_YORK)
+
+    assert found == Interval(
+        us("2026-03-08T00:00:00-05:00"), us("2026-11-01T23:59:59.999999-05:00")
+    )
+
+
+def test_a_period_of_one_moment_is_that_moment():
+    noon = "2026-03-10T12:00:00Z"
+
+    assert period({"start": noon, "end": noon}, UTC) == Interval(us(noon), us(noon))
 
 
 def test_a_missing_bound_is_open():

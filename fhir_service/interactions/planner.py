@@ -7,7 +7,7 @@ resource, row by row.
 https://hl7.org/fhir/R4/search.html
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from conformance import fhir_json
@@ -315,17 +315,24 @@ class Planner:
         if plan.is_exact:
             return self._fetch(plan.source, after, count)
         found: list[tuple[int, Stored]] = []
-        looked_at = 0
-        while len(found) < count:
-            chunk = self._fetch(plan.source, after, AT_ONCE)
-            found += [one for one in chunk if self._holds(plan, one[1])]
-            if len(chunk) < AT_ONCE:
-                break
-            after = (chunk[-1][0], chunk[-1][1].row)
-            looked_at += len(chunk)
-            if looked_at > CHAINED:
+        # What may not be seen counts for nothing: no limit is reached by it.
+        for number, one in enumerate(self._seen(plan, after), 1):
+            if number > CHAINED:
                 raise _too_costly()
-        return found[:count]
+            if self._holds(plan, one[1]):
+                found.append(one)
+            if len(found) == count:
+                break
+        return found
+
+    def _seen(self, plan: Plan, after: Key | None) -> Iterator[tuple[int, Stored]]:
+        """Give what storage finds and may be seen, in order."""
+        while True:
+            chunk = self._fetch(plan.source, after, AT_ONCE)
+            yield from (one for one in chunk if self._may_see(plan, one[1]))
+            if len(chunk) < AT_ONCE:
+                return
+            after = (chunk[-1][0], chunk[-1][1].row)
 
     def shown(
         self, plan: Plan, after: Key | None, count: int
@@ -367,12 +374,12 @@ class Planner:
         return scan.versions(self._snapshot, replace(source, after=after), count)
 
     def _holds(self, plan: Plan, stored: Stored) -> bool:
-        if plan.verify:
-            resource = fhir_json.loads_object(
-                self._repository.body(self._snapshot, stored)
-            )
-            if not all(check(resource) for check in plan.verify):
-                return False
+        if not plan.verify:
+            return True
+        resource = fhir_json.loads_object(self._repository.body(self._snapshot, stored))
+        return all(check(resource) for check in plan.verify)
+
+    def _may_see(self, plan: Plan, stored: Stored) -> bool:
         if not plan.is_judged:
             return True
         decided = self._gate.of_row(self._snapshot, self._grant, stored)

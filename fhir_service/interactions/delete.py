@@ -9,7 +9,9 @@ https://hl7.org/fhir/R4/http.html#delete
 from collections.abc import Callable, Mapping
 
 from conformance import fhir_json
+from conformance.classes import ResourceClass, class_of
 from conformance.issues import FHIRError, IssueType
+from fhir_service.auth.scopes import Filters
 from fhir_service.exchange import Exchange
 from fhir_service.interactions.attribution import acts_for_custodian
 from fhir_service.interactions.conditional import (
@@ -31,8 +33,9 @@ from fhir_service.interactions.write import (
 )
 from fhir_service.rest.message import Response
 from fhir_service.rest.refusals import MethodNotAllowed
-from fhir_service.storage import belongings
+from fhir_service.storage import belongings, types
 from fhir_service.storage.engine import Transaction
+from fhir_service.storage.patients import PatientState
 from fhir_service.storage.repository import Written
 from fhir_service.storage.resources import Stored
 
@@ -155,7 +158,9 @@ def _refuse_lasting(type_: str) -> None:
 
 
 def _keeps_patient(exchange: Exchange, transaction: Transaction, old: Stored) -> None:
-    """Refuse that a Patient goes while data is left, or by another's hand.
+    """Refuse that a Patient goes while data is seen, or by another's hand.
+
+    What is hidden does not tell of itself: it stays stored, and hidden.
 
     Raises:
         FHIRError: `business-rule`; `conflict`, whatever it is that is left.
@@ -166,10 +171,33 @@ def _keeps_patient(exchange: Exchange, transaction: Transaction, old: Stored) ->
         raise FHIRError(
             IssueType.BUSINESS_RULE, "Only the managing organization deletes a Patient."
         )
-    if belongings.are_left(transaction, old.patient_key, old.row):
+    if _is_any_seen(exchange, transaction, state, old.row):
         raise FHIRError(
             IssueType.CONFLICT, "A Patient to whom resources belong is not deleted."
         )
+
+
+def _is_any_seen(
+    exchange: Exchange, transaction: Transaction, state: PatientState, own: int
+) -> bool:
+    """Whether the client may see anything of a patient but the Patient itself."""
+    gate, grant = exchange.services.gate, exchange.who
+    for number in belongings.types_of(transaction, state.key, own):
+        type_ = types.name_of(number)
+        if class_of(type_) is ResourceClass.PATIENT_DATA:
+            view = gate.view(transaction, grant, state, type_).view
+            if belongings.is_any_in(transaction, view, own, number):
+                return True
+            continue
+        for stored in belongings.of_type(transaction, state.key, own, number):
+            decided = gate.of_row(transaction, grant, stored)
+            if gate.permits(transaction, decided, stored, _ANY_SCOPE):
+                return True
+    return False
+
+
+_ANY_SCOPE: tuple[Filters, ...] = ((),)
+"""Whether anything is seen is asked of consent; scopes say what is fetched."""
 
 
 def _keeps_part(exchange: Exchange, transaction: Transaction, old: Stored) -> None:

@@ -65,7 +65,7 @@ def test_of_conditional_creates_exactly_one_is_stored(clinic):
 
 
 @pytest.mark.parametrize("type_", ["Observation", "Flag"])
-def test_a_patient_goes_only_after_what_belongs_to_it(clinic, type_):
+def test_a_patient_stays_while_something_of_it_is_seen(clinic, type_):
     person = clinic.another_patient()
     body = {
         "Observation": observation(person),
@@ -78,6 +78,7 @@ def test_a_patient_goes_only_after_what_belongs_to_it(clinic, type_):
     }[type_]
     path, headers = f"/fhir/Patient/{person}", clinic.admin
     clinic.world.create(body, headers)
+    clinic.consented(patient_id=person)
 
     refused = clinic.world.http.delete(path, headers=headers)
 

@@ -129,10 +129,11 @@ def test_a_patient_is_deleted_while_nothing_belongs_to_it(clinic):
     assert read.status_code == 410
 
 
-def test_a_patient_stays_whatever_belongs_to_it(clinic):
+def test_a_patient_stays_whatever_is_seen_to_belong_to_it(clinic):
     with_consent, with_data = clinic.another_patient(), clinic.another_patient()
     clinic.consented(patient_id=with_consent)
-    made = post(clinic, observation(with_data)).json
+    clinic.consented(patient_id=with_data)
+    post(clinic, observation(with_data))
 
     answers = [delete(clinic, f"Patient/{one}") for one in (with_consent, with_data)]
 
@@ -140,10 +141,20 @@ def test_a_patient_stays_whatever_belongs_to_it(clinic):
     told = [one.json["issue"] for one in answers]
     assert told[0] == told[1]
     assert told[0][0]["diagnostics"] == PATIENT_STAYS
-    assert made["id"]
 
 
-def test_a_patient_goes_after_what_belonged_to_it(clinic):
+def test_what_is_hidden_does_not_keep_a_patient_and_stays_hidden(clinic):
+    with_hidden, alone = clinic.another_patient(), clinic.another_patient()
+    made = post(clinic, observation(with_hidden)).json
+
+    answers = [delete(clinic, f"Patient/{one}") for one in (with_hidden, alone)]
+
+    assert [one.status_code for one in answers] == [204, 204]
+    read = clinic.world.get(f"/fhir/Observation/{made['id']}", clinic.ehr)
+    assert read.status_code == 404
+
+
+def test_a_patient_goes_although_what_is_left_is_hidden(clinic):
     person = clinic.another_patient()
     flag = {
         "resourceType": "Flag",
@@ -152,13 +163,11 @@ def test_a_patient_goes_after_what_belonged_to_it(clinic):
         "subject": {"reference": f"Patient/{person}"},
     }
     made = clinic.world.create(flag, clinic.admin)
-    refused = delete(clinic, f"Patient/{person}")
-    clinic.consented(patient_id=clinic.patient)
-
-    gone = delete(clinic, f"Flag/{made['id']}")
+    hidden = delete(clinic, f"Flag/{made['id']}")
+    gone = delete(clinic, f"Patient/{person}")
 
     # Without a consent the custodian itself does not see the Flag.
-    assert (refused.status_code, gone.status_code) == (409, 404)
+    assert (hidden.status_code, gone.status_code) == (404, 204)
 
 
 def test_only_the_custodian_deletes_a_patient(clinic):

@@ -1,6 +1,6 @@
 """No answer to a write tells whether what consent hides exists."""
 
-from leak_worlds import differing
+from leak_worlds import Ask, differing
 from leak_writes import AFTERWARDS, WRITES
 
 
@@ -18,3 +18,9 @@ def test_no_entry_of_a_bundle_tells_more_than_the_request_alone(pair):
 
 def test_the_door_and_its_receipts_echo_nothing_hidden(pair):
     assert differing(pair, (*WRITES["L20"], *AFTERWARDS)) == []
+
+
+def test_the_deletion_of_a_patient_tells_nothing_of_hidden_data(pair):
+    ask = Ask(path="Patient/{zoe}", method="DELETE", by=("writer",))
+
+    assert differing(pair, [ask]) == []

@@ -11,14 +11,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Literal, TypeVar
 
-from sqlalchemy import BindParameter, ColumnElement, bindparam
+from sqlalchemy import bindparam
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.postgresql import psycopg as psycopg_dialect
 from sqlalchemy.engine.interfaces import Dialect
-from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import ClauseElement
-from sqlalchemy.types import Boolean
 
 DialectName = Literal["sqlite", "postgresql"]
 
@@ -33,34 +31,6 @@ _DIALECTS: Mapping[DialectName, Callable[[], Dialect]] = {
 @lru_cache(maxsize=2)
 def _dialect(name: DialectName) -> Dialect:
     return _DIALECTS[name]()
-
-
-class MemberOf(ColumnElement[bool]):
-    """`column` is one of the integers of one array parameter.
-
-    One text whatever the number of values, so that plans and statements are reused.
-    """
-
-    inherit_cache = False
-    type = Boolean()
-
-    def __init__(self, column: ColumnElement[Any], name: str) -> None:
-        self.column = column
-        self.parameter: BindParameter[Any] = bindparam(name)
-
-
-@compiles(MemberOf, "sqlite")
-def _member_sqlite(element: MemberOf, compiler: SQLCompiler, **kw: Any) -> str:
-    column = compiler.process(element.column, **kw)
-    parameter = compiler.process(element.parameter, **kw)
-    return f"{column} IN (SELECT value FROM json_each({parameter}))"  # noqa: S608 - both parts are compiled
-
-
-@compiles(MemberOf, "postgresql")
-def _member_postgresql(element: MemberOf, compiler: SQLCompiler, **kw: Any) -> str:
-    column = compiler.process(element.column, **kw)
-    parameter = compiler.process(element.parameter, **kw)
-    return f"{column} = ANY({parameter})"
 
 
 def array(values: Iterable[Scalar], dialect: DialectName) -> str | list[Scalar]:
@@ -118,4 +88,4 @@ def columns_of(names: Sequence[str]) -> dict[str, Any]:
     return {name: bindparam(name) for name in names}
 
 
-__all__ = ["DialectName", "MemberOf", "Statement", "array", "columns_of"]
+__all__ = ["DialectName", "Statement", "array", "columns_of"]

@@ -33,6 +33,26 @@ _INTERACTIONS = {
     AuthEventKind.CLIENT_REMOVED: Interaction.REVOKE,
     AuthEventKind.USER_ADDED: Interaction.USER_CHANGE,
     AuthEventKind.USER_REMOVED: Interaction.USER_CHANGE,
+    AuthEventKind.USER_CHANGED: Interaction.USER_CHANGE,
+    AuthEventKind.AUTHORIZED: Interaction.TOKEN,
+    AuthEventKind.AUTHORIZATION_REFUSED: Interaction.TOKEN,
+    AuthEventKind.AUTHORIZATION_ENDED: Interaction.REVOKE,
+    AuthEventKind.CODE_REPLAYED: Interaction.TOKEN,
+    AuthEventKind.REFRESH_REPLAYED: Interaction.TOKEN,
+    AuthEventKind.TOKEN_REVOKED: Interaction.REVOKE,
+    AuthEventKind.REVOCATION_REFUSED: Interaction.REVOKE,
+    AuthEventKind.TOKEN_INTROSPECTED: Interaction.TOKEN,
+    AuthEventKind.INTROSPECTION_REFUSED: Interaction.TOKEN,
+    AuthEventKind.LAUNCHED: Interaction.TOKEN,
+    AuthEventKind.PATIENT_CHOSEN: Interaction.TOKEN,
+    AuthEventKind.PATIENTS_LOOKED_UP: Interaction.SEARCH,
+    AuthEventKind.SECOND_FACTOR_SET: Interaction.USER_CHANGE,
+    AuthEventKind.SECOND_FACTOR_FAILED: Interaction.LOGIN,
+    AuthEventKind.SECOND_FACTOR_REMOVED: Interaction.USER_CHANGE,
+    AuthEventKind.BREAK_GLASS: Interaction.TOKEN,
+    AuthEventKind.BREAK_GLASS_REFUSED: Interaction.TOKEN,
+    AuthEventKind.BREAK_GLASS_REVIEWED: Interaction.USER_CHANGE,
+    AuthEventKind.SIGNING_KEY_ROTATED: Interaction.KEY_ROTATION,
 }
 
 
@@ -58,6 +78,7 @@ class AuthSink:
 
     database: Database
     seal: RequestSeal
+    pseudonym: Callable[[str], bytes]
 
     def leaf(self, event: AuthEvent) -> bytes:
         """Return the leaf for `event`."""
@@ -74,6 +95,9 @@ class AuthSink:
                 address=event.address or "",
                 token=event.token_id or b"",
                 purposes=event.purposes,
+                patients=(
+                    () if event.patient is None else (self.pseudonym(event.patient),)
+                ),
                 reason=event.reason or "",
             ),
             seal=seal,

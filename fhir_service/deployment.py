@@ -42,6 +42,9 @@ CHECKPOINTS = "checkpoints"
 QUARANTINE = "quarantine"
 """What quarantined payloads are bound to when they are encrypted."""
 
+SECRET = "secret"  # noqa: S105 - a name
+"""What sealed secrets of people and of the service are bound to."""
+
 SCOPES = ("system/*.cruds", "system/*.rs")
 """What discovery lists; backend services ask for these or for parts of them."""
 
@@ -235,12 +238,14 @@ def _assemble(  # noqa: PLR0913, PLR0917 - the parts that meet here
     seal = RequestSeal(data_keys)
     auth = AuthServices(
         database=database,
-        audit=AuthSink(database=database, seal=seal),
+        audit=AuthSink(database=database, seal=seal, pseudonym=blind.pseudonym),
+        secrets=RequestSeal(data_keys, SECRET),
         clock=clock,
         random=secrets.token_bytes,
         public_url=settings.public_url,
         scopes_supported=SCOPES,
         token_lifetime_s=settings.token_lifetime_s,
+        refresh_lifetime_s=settings.refresh_lifetime_s,
         session_lifetime_s=settings.session_lifetime_s,
     )
     gate = Gate(

@@ -64,6 +64,7 @@ class Settings:
     audit_wait: AuditWait
     audit_checkpoint_s: int
     token_lifetime_s: int
+    refresh_lifetime_s: int
     page_lifetime_s: int
     session_lifetime_s: int
     log_level: LogLevel
@@ -352,6 +353,13 @@ SETTINGS: tuple[Setting, ...] = (
         parse=_integer(30, 3600),
         default="300",
         means="Seconds for which an access token is good.",
+    ),
+    Setting(
+        name="refresh_lifetime_s",
+        parse=_integer(300, 366 * _DAY_S),
+        default=str(90 * _DAY_S),
+        means="Seconds that an app may go on with `offline_access`; registration of "
+        "the client may say otherwise.",
     ),
     Setting(
         name="page_lifetime_s",

@@ -14,7 +14,7 @@ from conformance.issues import FHIRError, IssueType
 from consent.membership import CLIENT_SYSTEM
 from fhir_service.auth.scopes import Filters, Scopes, parse_scopes
 from fhir_service.auth.token_hash import token_hash, token_id
-from fhir_service.storage import accounts
+from fhir_service.storage import authorizations
 from fhir_service.storage.engine import Snapshot
 
 REALM = "fhir"
@@ -39,6 +39,10 @@ class Grant:
         individual_known: Whether a person stands behind the request.
         token_id: Names the token in the audit log.
         expires: Microseconds since 1970.
+        possible: What a deny may mean the requester by besides.
+        role: What the person is here; None where there is none.
+        patient: Id of the Patient in context; None for none.
+        is_attested: Whether a break-glass claim was attested for that patient.
         topology: Version of who belongs to whom, in the snapshot of the token; None
             where it is not known.
 
@@ -55,6 +59,10 @@ class Grant:
     individual_known: bool
     token_id: bytes
     expires: int
+    possible: frozenset[str] = frozenset()
+    role: str | None = None
+    patient: str | None = None
+    is_attested: bool = False
     topology: int | None = None
 
 
@@ -113,31 +121,42 @@ def authenticate(snapshot: Snapshot, authorization: str | None, now_us: int) -> 
     if match is None:
         raise _invalid_token()
     hashed = token_hash(match[1])
-    row = accounts.find_token(snapshot, hashed)
+    row = authorizations.find_token(snapshot, hashed)
     if row is None or row[6] <= now_us:
         raise _invalid_token()
     return _grant(hashed, row)
 
 
 @lru_cache(maxsize=4096)
-def _grant(hashed: bytes, row: accounts.TokenRow) -> Grant:
-    """Return the row as a grant: a pure function of the row just read."""
-    client_id, name, scopes, purposes, organization, sources, expires, topology = row
-    actors = {f"{CLIENT_SYSTEM}|{client_id}"}
-    if organization is not None:
-        actors.add(organization)
+def _grant(hashed: bytes, row: authorizations.TokenRow) -> Grant:
+    """Return the row as a grant: a pure function of the row just read.
+
+    A person acts for her own organization; the client's may only be meant by a deny.
+    """
+    client_id, name, scopes, purposes, behind, sources, expires, topology = row[:8]
+    user_id, patient, is_attested, user, organization, role = row[8:]
+    of_client = frozenset(() if behind is None else (behind,))
+    if user_id is None:
+        organization = behind
+    of_requester = frozenset(() if organization is None else (organization,))
     return Grant(
         client_id=client_id,
         client_name=name,
-        user=None,
-        scopes=parse_scopes(scopes),
+        user=user,
+        scopes=parse_scopes(
+            scopes, of_person=user_id is not None, patient=patient, user=user
+        ),
         purposes=tuple(purposes.split()),
         organization=organization,
         sources=frozenset(sources.split()),
-        actors=frozenset(actors),
-        individual_known=False,
+        actors=of_requester | {f"{CLIENT_SYSTEM}|{client_id}"},
+        possible=of_client - of_requester,
+        individual_known=user is not None,
         token_id=token_id(hashed),
         expires=expires,
+        role=role,
+        patient=patient,
+        is_attested=bool(is_attested),
         topology=topology,
     )
 

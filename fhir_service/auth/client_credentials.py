@@ -25,9 +25,10 @@ from fhir_service.auth.token_message import (
     refusal_event,
 )
 from fhir_service.errors import OAuthError
-from fhir_service.storage import accounts
-from fhir_service.storage.accounts import Client
+from fhir_service.storage import authorizations, expiry, rate_buckets, registrations
+from fhir_service.storage.authorizations import AccessToken
 from fhir_service.storage.engine import Transaction
+from fhir_service.storage.registrations import Client
 
 
 def client_credentials(
@@ -44,7 +45,7 @@ def client_credentials(
     token = new_token(services.random)
 
     def issue(transaction: Transaction) -> TokenAnswer:
-        accounts.purge_expired(transaction, now)
+        expiry.purge_expired(transaction, now)
         try:
             _spend(services, transaction, client, assertion, now)
             scope = _scope(client, form)
@@ -80,7 +81,7 @@ def _assertion(form: Mapping[str, str], request: TokenRequest) -> Assertion:
 def _proven(services: AuthServices, assertion: Assertion, now: int) -> Client:
     client_id = assertion.client_id
     with services.database.read() as snapshot:
-        client = accounts.find_client(snapshot, client_id)
+        client = registrations.find_client(snapshot, client_id)
     if client is None or client.removed is not None:
         raise TokenRefused(
             OAuthError.INVALID_CLIENT, "unknown-client", client_id=client_id
@@ -110,22 +111,22 @@ def _spend(
 
     The client is read again: it may have been removed since it was proven.
     """
-    if accounts.find_client(transaction, client.client_id) != client:
+    if registrations.find_client(transaction, client.client_id) != client:
         raise _refused(client, OAuthError.INVALID_CLIENT, "client-changed")
     expires = assertion.ends_s * 1_000_000
-    if not accounts.use_assertion(transaction, assertion.digest, expires):
+    if not registrations.use_assertion(transaction, assertion.digest, expires):
         raise _refused(client, OAuthError.INVALID_CLIENT, "replayed")
     key = rate_limit.key("token", client.client_id)
     full_at, wait_us = rate_limit.spend(
-        services.limits.token_client, accounts.bucket_full_at(transaction, key), now
+        services.limits.token_client, rate_buckets.bucket_full_at(transaction, key), now
     )
     if wait_us:
         raise _refused(client, OAuthError.TEMPORARILY_UNAVAILABLE, "throttled", wait_us)
-    accounts.set_bucket(transaction, key, full_at)
+    rate_buckets.set_bucket(transaction, key, full_at)
 
 
 def _scope(client: Client, form: Mapping[str, str]) -> str:
-    scope = str(granted(form.get("scope", ""), client.scopes))
+    scope = " ".join(map(str, granted(form.get("scope", ""), client.scopes)))
     if not scope:
         raise _refused(client, OAuthError.INVALID_SCOPE, "no-scope")
     return scope
@@ -147,14 +148,16 @@ def _store(  # noqa: PLR0913, PLR0917 - what one row is made of
     scope: str,
     now: int,
 ) -> None:
-    accounts.add_token(
+    authorizations.add_token(
         transaction,
-        token_hash=token_hash(token),
-        client_id=client.client_id,
-        scopes=scope,
-        purposes=client.purposes,
-        issued=now,
-        expires=now + services.token_lifetime_s * 1_000_000,
+        AccessToken(
+            hash=token_hash(token),
+            client_id=client.client_id,
+            scopes=scope,
+            purposes=client.purposes,
+            issued=now,
+            expires=now + services.token_lifetime_s * 1_000_000,
+        ),
     )
 
 

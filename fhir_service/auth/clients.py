@@ -14,11 +14,11 @@ from enum import StrEnum
 from conformance.issues import FHIRError, IssueType
 from fhir_service.auth.events import AuthEvent, AuthEventKind
 from fhir_service.auth.keys import canonical_jwks
-from fhir_service.auth.scopes import LEVELS, parse_scope
+from fhir_service.auth.scopes import parse_scope
 from fhir_service.auth.services import AuthServices
-from fhir_service.storage import accounts
-from fhir_service.storage.accounts import Client
+from fhir_service.storage import registrations
 from fhir_service.storage.engine import Transaction
+from fhir_service.storage.registrations import Client
 
 
 class ClientKind(StrEnum):
@@ -82,7 +82,7 @@ def register(services: AuthServices, registration: Registration) -> Client:
     new = _checked(registration, now)
 
     def work(transaction: Transaction) -> Client:
-        if not accounts.add_client(transaction, new):
+        if not registrations.add_client(transaction, new):
             raise FHIRError(IssueType.DUPLICATE, "This client id was given before.")
         _audit(services, transaction, AuthEventKind.CLIENT_ADDED, new, now)
         return new
@@ -104,7 +104,9 @@ def rotate(services: AuthServices, client_id: str, jwks: bytes) -> Client:
         client_id,
         AuthEventKind.CLIENT_ROTATED,
         now,
-        lambda transaction: accounts.rotate_client(transaction, client_id, keys, now),
+        lambda transaction: registrations.rotate_client(
+            transaction, client_id, jwks=keys, now=now
+        ),
     )
 
 
@@ -121,7 +123,7 @@ def remove(services: AuthServices, client_id: str) -> Client:
         client_id,
         AuthEventKind.CLIENT_REMOVED,
         now,
-        lambda transaction: accounts.remove_client(transaction, client_id, now),
+        lambda transaction: registrations.remove_client(transaction, client_id, now),
     )
 
 
@@ -134,7 +136,7 @@ def _change(
 ) -> Client:
     def work(transaction: Transaction) -> Client:
         changed = change(transaction)
-        client = accounts.find_client(transaction, client_id)
+        client = registrations.find_client(transaction, client_id)
         if not changed or client is None:
             raise FHIRError(IssueType.NOT_FOUND, "There is no such active client.")
         _audit(services, transaction, kind, client, now)
@@ -195,7 +197,7 @@ def _scopes(values: tuple[str, ...]) -> str:
     words = [word for value in values for word in value.split()]
     for word in words:
         scope = parse_scope(word)
-        if scope is None or scope.level not in LEVELS:
+        if scope is None or scope.level != "system":
             raise FHIRError(
                 IssueType.VALUE,
                 f"{word[:128]!r} is not a scope such as system/Observation.rs.",

@@ -117,7 +117,7 @@ class Closures:
             OverflowError: where more belongs to it than is looked at.
 
         """
-        start = started(grant)
+        start = Names(started(grant), grant.possible)
         at = (start, _version(snapshot, grant))
         known = self._known.get(at)
         if known is None or not known.holds(at_us):
@@ -143,7 +143,7 @@ class Closures:
             self._remember(self._towards, at, known, REMEMBERED_TOWARDS)
         return known
 
-    def closed(self, snapshot: Snapshot, start: frozenset[str], at_us: int) -> Closure:
+    def closed(self, snapshot: Snapshot, start: Names, at_us: int) -> Closure:
         """Return every name that follows from those at the start, at one instant.
 
         Raises:
@@ -163,21 +163,21 @@ class Closures:
             OverflowError: as `closed`.
 
         """
-        names, _ = self._grown(snapshot, start, follow)
+        names, _ = self._grown(snapshot, Names(start, frozenset()), follow)
         return names.certain | names.possible
 
     def _grown(
-        self, snapshot: Snapshot, start: frozenset[str], grow: _Grow
+        self, snapshot: Snapshot, start: Names, grow: _Grow
     ) -> tuple[Names, set[Membership]]:
         """Return the names, and all that was read of them, once no more follow."""
         told: set[Membership] = set()
-        names, asked = Names(start, frozenset()), set[str]()
+        names, asked = start, set[str]()
         while new := (names.certain | names.possible) - asked:
             asked |= new
             if len(asked) > MAX_NAMES:
                 raise OverflowError("a requester has more names than are looked at")
             told.update(self._told(snapshot, new))
-            names = grow(Names(start, frozenset()), told)
+            names = grow(start, told)
         return names, told
 
     def _told(self, snapshot: Snapshot, new: Collection[str]) -> Iterator[Membership]:

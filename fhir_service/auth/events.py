@@ -23,6 +23,26 @@ class AuthEventKind(StrEnum):
     CLIENT_REMOVED = "client-removed"
     USER_ADDED = "user-added"
     USER_REMOVED = "user-removed"
+    USER_CHANGED = "user-changed"
+    AUTHORIZED = "authorized"
+    AUTHORIZATION_REFUSED = "authorization-refused"
+    AUTHORIZATION_ENDED = "authorization-ended"
+    CODE_REPLAYED = "code-replayed"
+    REFRESH_REPLAYED = "refresh-replayed"
+    TOKEN_REVOKED = "token-revoked"  # noqa: S105 - the name of an event
+    REVOCATION_REFUSED = "revocation-refused"
+    TOKEN_INTROSPECTED = "token-introspected"  # noqa: S105 - the name of an event
+    INTROSPECTION_REFUSED = "introspection-refused"
+    LAUNCHED = "launched"
+    PATIENT_CHOSEN = "patient-chosen"
+    PATIENTS_LOOKED_UP = "patients-looked-up"
+    SECOND_FACTOR_SET = "second-factor-set"
+    SECOND_FACTOR_FAILED = "second-factor-failed"
+    SECOND_FACTOR_REMOVED = "second-factor-removed"
+    BREAK_GLASS = "break-glass"
+    BREAK_GLASS_REFUSED = "break-glass-refused"
+    BREAK_GLASS_REVIEWED = "break-glass-reviewed"
+    SIGNING_KEY_ROTATED = "signing-key-rotated"
 
 
 FAILURES = frozenset(
@@ -30,6 +50,13 @@ FAILURES = frozenset(
         AuthEventKind.TOKEN_REFUSED,
         AuthEventKind.LOGIN_FAILED,
         AuthEventKind.LOGIN_THROTTLED,
+        AuthEventKind.AUTHORIZATION_REFUSED,
+        AuthEventKind.CODE_REPLAYED,
+        AuthEventKind.REFRESH_REPLAYED,
+        AuthEventKind.REVOCATION_REFUSED,
+        AuthEventKind.INTROSPECTION_REFUSED,
+        AuthEventKind.SECOND_FACTOR_FAILED,
+        AuthEventKind.BREAK_GLASS_REFUSED,
     }
 )
 
@@ -49,6 +76,7 @@ class AuthEvent:
         token_id: Names the token or session without being usable as one; or empty.
         scopes: The scopes granted or registered.
         purposes: Purposes of use granted or registered.
+        patient: Id of the Patient concerned; None for nobody.
 
     """
 
@@ -62,6 +90,7 @@ class AuthEvent:
     token_id: bytes = b""
     scopes: str = ""
     purposes: tuple[str, ...] = ()
+    patient: str | None = None
 
     @property
     def succeeded(self) -> bool:

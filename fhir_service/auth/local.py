@@ -13,7 +13,7 @@ from conformance.issues import FHIRError, IssueType
 from consent.membership import CLIENT_SYSTEM
 from fhir_service.auth.bearer import Grant
 from fhir_service.auth.scopes import parse_scopes
-from fhir_service.storage import accounts, patients, types
+from fhir_service.storage import patients, registrations, types
 from fhir_service.storage.engine import Snapshot
 from fhir_service.storage.patients import PatientState
 
@@ -77,7 +77,7 @@ def registered(snapshot: Snapshot, client_id: str) -> Grant:
         FHIRError: `not-found` where there is no such active client.
 
     """
-    client = accounts.find_client(snapshot, client_id)
+    client = registrations.find_client(snapshot, client_id)
     if client is None or client.removed is not None:
         raise FHIRError(IssueType.NOT_FOUND, "There is no such active client.")
     actors = {f"{CLIENT_SYSTEM}|{client_id}"}

@@ -1,16 +1,21 @@
 """What a token may touch: SMART's scope grammar, v1 and v2.
 
-A scope that is not understood to the last character grants nothing. Only levels that
-the service enforces are kept; `patient/` and `user/` need a compartment and a person.
+A scope that is not understood to the last character grants nothing. A `patient/` scope
+is held to one patient by a filter of its own, beside those that it spells, so that it
+stands wherever a scope's filters stand.
 
 https://hl7.org/fhir/smart-app-launch/STU2.2/scopes-and-launch-context.html
 """
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from types import MappingProxyType
+
+from conformance.classes import ResourceClass, class_of
+from conformance.definitions import is_resource_type
+from conformance.issues import FHIRError
 
 MAX_LENGTH = 8192
 """Characters of a whole scope parameter; thirty types with filters need half."""
@@ -18,8 +23,8 @@ MAX_LENGTH = 8192
 MAX_SCOPES = 128
 """Scopes in one request."""
 
-LEVELS = frozenset({"system"})
-"""The levels that the service enforces."""
+LEVELS = frozenset({"patient", "user", "system"})
+"""The levels of a resource scope (§Scopes for requesting FHIR Resources)."""
 
 LETTERS = "cruds"
 """create, read, update, delete, search: always in this order (§Scopes for FHIR)."""
@@ -45,6 +50,18 @@ INTERACTIONS: Mapping[str, str] = MappingProxyType(
 
 FILTER_PARAMETERS = frozenset({"category"})
 """Search parameters that a scope may filter by."""
+
+COMPARTMENT = "_compartment"
+"""Names the filter of a `patient/` scope: what is about one patient."""
+
+FHIR_USER = "fhirUser"
+"""The scope that lets a client read the person's own resource."""
+
+ITSELF = "_itself"
+"""Names the filter of `fhirUser`: one resource alone."""
+
+READING = "rs"
+"""What `patient/` scopes allow of types that are nobody's own."""
 
 _SCOPE = re.compile(
     r"(?P<level>[a-z]{1,16})/(?P<type>[A-Z][A-Za-z]{0,63}|\*)"
@@ -99,20 +116,28 @@ class Scope:
     filters: Filters
     text: str
 
+    def __str__(self) -> str:
+        return self.text
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+
+@dataclass(frozen=True, kw_only=True)
 class Scopes:
     """What a set of scopes allows together.
 
     Attributes:
-        items: The scopes that are understood and enforced, in their order.
-        table: (type, letter) → alternative filters; those of a named type include
-            those of `*`.
+        items: The scopes that are understood, in their order.
+        patient: Id of the Patient to whom `patient/` scopes are held; None: they
+            allow nothing.
+        user: The person's own resource, where `fhirUser` was granted.
 
     """
 
     items: tuple[Scope, ...]
-    table: Mapping[tuple[str, str], tuple[Filters, ...]]
+    patient: str | None = None
+    user: str | None = None
+    _known: dict[tuple[str, str], tuple[Filters, ...] | None] = field(
+        default_factory=dict, compare=False, repr=False
+    )
 
     def allows(self, type_: str, interaction: str) -> tuple[Filters, ...] | None:
         """Return the alternative filters under which `interaction` is allowed.
@@ -123,10 +148,64 @@ class Scopes:
         letter = INTERACTIONS.get(interaction)
         if letter is None:
             return None
-        return self.table.get((type_, letter)) or self.table.get(("*", letter))
+        at = (type_, letter)
+        if at in self._known:
+            return self._known[at]
+        found = self._alternatives(type_, letter)
+        if is_resource_type(type_):  # Else a stranger could fill the memory.
+            self._known[at] = found
+        return found
+
+    def confines(self, type_: str) -> bool:
+        """Whether nothing of a type is open but what is about the patient in context.
+
+        So it is with every type that no other scope covers: what names a resource
+        must not tell of another patient's.
+        """
+        return self.patient is not None and not any(
+            scope.level != "patient" and scope.type in {type_, "*"}
+            for scope in self.items
+        )
+
+    def _alternatives(self, type_: str, letter: str) -> tuple[Filters, ...] | None:
+        found = [
+            filters
+            for scope in self.items
+            if scope.type in {type_, "*"} and letter in scope.letters
+            for filters in self._held(scope, type_, letter)
+        ]
+        if self.user is not None and letter == "r":
+            own, _, id_ = self.user.partition("/")
+            if own == type_:
+                found.append((Filter(parameter=ITSELF, system=own, code=id_),))
+        return _widest(tuple(found)) or None
+
+    def _held(self, scope: Scope, type_: str, letter: str) -> tuple[Filters, ...]:
+        if scope.level != "patient":
+            return (scope.filters,)
+        if self.patient is None or not is_resource_type(type_):
+            return ()
+        if _class_of(type_) is ResourceClass.PATIENT_DATA or letter in READING:
+            return (_within_patient(scope.filters, type_, self.patient),)
+        return ()
 
     def __str__(self) -> str:
-        return " ".join(scope.text for scope in self.items)
+        return " ".join(map(str, self.items))
+
+
+def _class_of(type_: str) -> ResourceClass | None:
+    """Return whose a type is; None for one that is refused."""
+    try:
+        return class_of(type_)
+    except FHIRError:
+        return None
+
+
+def _within_patient(filters: Filters, type_: str, patient: str) -> Filters:
+    if _class_of(type_) is ResourceClass.SHARED:
+        return filters
+    held = Filter(parameter=COMPARTMENT, system="Patient", code=patient)
+    return tuple(sorted({*filters, held}))
 
 
 def parse_scope(text: str) -> Scope | None:
@@ -159,29 +238,49 @@ def _filters(query: str) -> Filters | None:
 
 
 @lru_cache(maxsize=1024)
-def parse_scopes(text: str) -> Scopes:
-    """Return what the space-separated scopes of `text` allow.
+def read_scopes(text: str) -> tuple[Scope, ...]:
+    """Return the resource scopes of a space-separated list, each once.
 
-    What is not a resource scope of a level that the service enforces is left out.
+    What is no resource scope, or is not understood, is left out.
     """
     if len(text) > MAX_LENGTH or text.count(" ") >= MAX_SCOPES:
-        return Scopes(items=(), table=MappingProxyType({}))
+        return ()
     parsed = (parse_scope(word) for word in text.split(" "))
-    return _of(scope for scope in parsed if scope and scope.level in LEVELS)
+    return _distinct(scope for scope in parsed if scope and scope.level in LEVELS)
 
 
-def _of(scopes: Iterable[Scope]) -> Scopes:
-    items = tuple(dict.fromkeys(scopes))
-    table: dict[tuple[str, str], tuple[Filters, ...]] = {}
-    for scope in items:
-        for letter in scope.letters:
-            key = (scope.type, letter)
-            table[key] = (*table.get(key, ()), scope.filters)
-    merged = {
-        (type_, letter): _widest((*alternatives, *table.get(("*", letter), ())))
-        for (type_, letter), alternatives in table.items()
-    }
-    return Scopes(items=items, table=MappingProxyType(merged))
+@lru_cache(maxsize=4096)
+def parse_scopes(
+    text: str,
+    *,
+    of_person: bool = False,
+    patient: str | None = None,
+    user: str | None = None,
+) -> Scopes:
+    """Return what the scopes of `text` allow whoever holds them.
+
+    Args:
+        text: As granted, space-separated.
+        of_person: Whether a person granted them: `patient/` and `user/` scopes hold
+            for her client, `system/` scopes for a client that acts by itself.
+        patient: Id of the Patient in context.
+        user: The person's own resource, as `Type/id`.
+
+    """
+    levels = _OF_PERSON if of_person else _OF_CLIENT
+    return Scopes(
+        items=tuple(scope for scope in read_scopes(text) if scope.level in levels),
+        patient=patient if of_person else None,
+        user=user if of_person and FHIR_USER in text.split(" ") else None,
+    )
+
+
+_OF_PERSON = frozenset({"patient", "user"})
+_OF_CLIENT = frozenset({"system"})
+
+
+def _distinct(scopes: Iterable[Scope]) -> tuple[Scope, ...]:
+    return tuple(dict.fromkeys(scopes))
 
 
 def _widest(alternatives: tuple[Filters, ...]) -> tuple[Filters, ...]:
@@ -195,19 +294,19 @@ def _widest(alternatives: tuple[Filters, ...]) -> tuple[Filters, ...]:
 
 
 @lru_cache(maxsize=1024)
-def granted(requested: str, registered: str) -> Scopes:
+def granted(requested: str, registered: str) -> tuple[Scope, ...]:
     """Return the part of `requested` that lies within `registered`.
 
     A scope that is wholly within keeps its spelling; one that is only partly within
     is narrowed, in v1's spelling where v1 was asked and has a word for it.
     """
-    limits = parse_scopes(registered).items
+    limits = read_scopes(registered)
     found: list[Scope] = []
-    for scope in parse_scopes(requested).items:
+    for scope in read_scopes(requested):
         parts = [part for limit in limits if (part := _common(scope, limit))]
         whole = next((part for part in parts if part == scope), None)
         found.extend([whole] if whole else parts)
-    return _of(found)
+    return _distinct(found)
 
 
 def _common(asked: Scope, limit: Scope) -> Scope | None:

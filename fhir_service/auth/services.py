@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from fhir_service.auth.events import AuditSink
 from fhir_service.auth.passwords import Passwords
 from fhir_service.auth.rate_limit import RateLimit, per_minute, per_second
+from fhir_service.storage.body import RequestSeal
 from fhir_service.storage.engine import Database
 
 TOKEN_CLIENT = per_second(500, burst=1000)
@@ -38,11 +39,15 @@ class AuthServices:
     Attributes:
         database: Where accounts are.
         audit: Turns events into audit leaves.
+        secrets: Seals what must be read again: second factors, signing keys.
         clock: Microseconds since 1970.
         random: Bytes from the operating system's generator.
         public_url: Where clients reach the service, without a trailing slash.
         scopes_supported: The scopes that discovery lists.
         token_lifetime_s: How long an access token holds.
+        refresh_lifetime_s: How long an authorization with `offline_access` holds.
+        code_lifetime_s: How long an authorization code holds.
+        request_lifetime_s: How long a person has to answer an authorization request.
         session_lifetime_s: How long a login holds at most.
         session_idle_s: How long a login holds without a request.
         passwords: Hashes and checks passwords.
@@ -52,11 +57,15 @@ class AuthServices:
 
     database: Database
     audit: AuditSink
+    secrets: RequestSeal
     clock: Callable[[], int]
     random: Callable[[int], bytes]
     public_url: str
     scopes_supported: tuple[str, ...] = ()
     token_lifetime_s: int = 300
+    refresh_lifetime_s: int = 90 * 86_400
+    code_lifetime_s: int = 60
+    request_lifetime_s: int = 900
     session_lifetime_s: int = 8 * 3600
     session_idle_s: int = 30 * 60
     passwords: Passwords = field(default_factory=Passwords)
@@ -72,7 +81,16 @@ class AuthServices:
     @property
     def token_url(self) -> str:
         """The token endpoint: the only audience of a client assertion."""
-        return f"{self.public_url}/auth/token"
+        return self.url("/auth/token")
+
+    @property
+    def fhir_url(self) -> str:
+        """The FHIR base: what `aud` of an authorization request names."""
+        return self.url("/fhir")
+
+    def url(self, path: str) -> str:
+        """Return the absolute URL of a path of the service."""
+        return f"{self.public_url}{path}"
 
     @property
     def plain_cookies(self) -> bool:

@@ -19,7 +19,7 @@ from fhir_service.auth import rate_limit, sessions
 from fhir_service.auth.events import AuthEvent, AuthEventKind
 from fhir_service.auth.services import AuthServices
 from fhir_service.auth.token_hash import new_token
-from fhir_service.storage import accounts
+from fhir_service.storage import accounts, expiry, rate_buckets
 from fhir_service.storage.accounts import Account
 from fhir_service.storage.engine import Transaction
 
@@ -227,9 +227,14 @@ def _admit(
         (_pair_key(username, attempt.address), limits.login_pair),
         (rate_limit.key("login-address", place), limits.login_address),
     )
-    accounts.purge_expired(transaction, now)
+    expiry.purge_expired(transaction, now)
     spent = [
-        (key, *rate_limit.spend(limit, accounts.bucket_full_at(transaction, key), now))
+        (
+            key,
+            *rate_limit.spend(
+                limit, rate_buckets.bucket_full_at(transaction, key), now
+            ),
+        )
         for key, limit in buckets
     ]
     wait_us = max(wait for _, _, wait in spent)
@@ -243,7 +248,7 @@ def _admit(
         transaction.audit(services.audit.leaf(event))
         return wait_us
     for key, full_at, _ in spent:
-        accounts.set_bucket(transaction, key, full_at)
+        rate_buckets.set_bucket(transaction, key, full_at)
     return 0
 
 
@@ -270,7 +275,7 @@ def _settle(  # noqa: PLR0913, PLR0917 - what was asked, found and decided
         )
         transaction.audit(services.audit.leaf(event))
         return Outcome()
-    accounts.fill_bucket(transaction, _pair_key(account.username, address))
+    rate_buckets.fill_bucket(transaction, _pair_key(account.username, address))
     token_id = sessions.open_session(services, transaction, account, secret, now)
     event = AuthEvent(
         kind=AuthEventKind.LOGIN,

@@ -20,7 +20,8 @@ from fhir_service.deployment import Deployment, open_deployment
 from fhir_service.rest.message import Request, Response
 from fhir_service.routes import respond
 from fhir_service.settings import read_settings
-from fhir_service.storage import accounts
+from fhir_service.storage import authorizations, registrations
+from fhir_service.storage.authorizations import AccessToken
 from fhir_service.storage.engine import Transaction
 
 DAY_US = 24 * 3600 * 1_000_000
@@ -171,7 +172,7 @@ def _token(
 ) -> str:
     """Register a client and return a token of it that outlives the bench."""
     token, now = secrets.token_urlsafe(32), deployment.services.clock()
-    client = accounts.Client(
+    client = registrations.Client(
         client_id=f"bench-{name}",
         name=name,
         kind="backend",
@@ -184,15 +185,17 @@ def _token(
     )
 
     def work(transaction: Transaction) -> None:
-        accounts.add_client(transaction, client)
-        accounts.add_token(
+        registrations.add_client(transaction, client)
+        authorizations.add_token(
             transaction,
-            token_hash=token_hash(token),
-            client_id=client.client_id,
-            scopes=scopes,
-            purposes=client.purposes,
-            issued=now,
-            expires=now + DAY_US,
+            AccessToken(
+                hash=token_hash(token),
+                client_id=client.client_id,
+                scopes=scopes,
+                purposes=client.purposes,
+                issued=now,
+                expires=now + DAY_US,
+            ),
         )
 
     deployment.database.write(work)

@@ -17,7 +17,7 @@ from conformance.fhir_json import pretty
 from conformance.issues import FHIRError, IssueType
 from fhir_service.auth import clients, keys
 from fhir_service.auth.services import AuthServices
-from fhir_service.storage import accounts
+from fhir_service.storage import registrations
 
 T = TypeVar("T")
 
@@ -58,7 +58,7 @@ def add(  # noqa: PLR0913 - one argument an option of the command
 
     """
 
-    def register(jwks: bytes) -> accounts.Client:
+    def register(jwks: bytes) -> registrations.Client:
         registration = clients.Registration(
             client_id=client_id,
             name=name or client_id,
@@ -79,7 +79,9 @@ def add(  # noqa: PLR0913 - one argument an option of the command
 def listing(services: AuthServices, *, as_json: bool) -> None:
     """Print every client, removed ones too."""
     with services.database.read() as snapshot:
-        rows = [clients.as_json(client) for client in accounts.all_clients(snapshot)]
+        rows = [
+            clients.as_json(client) for client in registrations.all_clients(snapshot)
+        ]
     if as_json:
         click.echo(pretty(rows).decode())
         return

@@ -15,7 +15,8 @@ from fhir_service.auth.services import AuthServices
 from fhir_service.auth.token_hash import new_token, token_hash, token_id
 from fhir_service.demo.progress import write_private
 from fhir_service.ingest.cohort_resources import CLINIC
-from fhir_service.storage import accounts
+from fhir_service.storage import authorizations, registrations
+from fhir_service.storage.authorizations import AccessToken
 from fhir_service.storage.engine import Transaction
 
 EHR = "demo-ehr"
@@ -92,7 +93,7 @@ def register(services: AuthServices, folder: Path) -> None:
 
 def _register(services: AuthServices, example: Example, path: Path) -> None:
     with services.database.read() as snapshot:
-        known = accounts.find_client(snapshot, example.client_id)
+        known = registrations.find_client(snapshot, example.client_id)
     if known is not None and path.exists():
         return
     public = _public(services, example, path)
@@ -139,17 +140,19 @@ def issue_token(services: AuthServices, client_id: str) -> str:
     now, token = services.clock(), new_token(services.random)
 
     def work(transaction: Transaction) -> str:
-        client = accounts.find_client(transaction, client_id)
+        client = registrations.find_client(transaction, client_id)
         if client is None:
             raise LookupError("the example client is not registered")
-        accounts.add_token(
+        authorizations.add_token(
             transaction,
-            token_hash=token_hash(token),
-            client_id=client_id,
-            scopes=client.scopes,
-            purposes=client.purposes,
-            issued=now,
-            expires=now + TOKEN_LIFETIME_S * 1_000_000,
+            AccessToken(
+                hash=token_hash(token),
+                client_id=client_id,
+                scopes=client.scopes,
+                purposes=client.purposes,
+                issued=now,
+                expires=now + TOKEN_LIFETIME_S * 1_000_000,
+            ),
         )
         event = AuthEvent(
             kind=AuthEventKind.TOKEN_GRANTED,

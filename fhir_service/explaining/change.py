@@ -22,7 +22,7 @@ from fhir_service.auth.scopes import parse_scopes
 from fhir_service.explaining.displays import class_of_data, name_of, sorts
 from fhir_service.explaining.evaluation import permitted, purpose_name
 from fhir_service.explaining.question import Question, Requester
-from fhir_service.storage import accounts
+from fhir_service.storage import registrations
 
 Json = dict[str, Any]
 
@@ -174,7 +174,7 @@ def requesters(before: Question, after: Question) -> list[Requester]:
 def _clients(question: Question, named: set[str]) -> Iterator[Requester]:
     """Yield the managing organization's clients, and those named as themselves."""
     snapshot, managing = question.instant.snapshot, question.state.organization
-    for one in accounts.all_clients(snapshot):
+    for one in registrations.all_clients(snapshot):
         is_own = managing is not None and one.organization == managing
         if one.removed is None and (
             is_own or f"{CLIENT_SYSTEM}|{one.client_id}" in named

@@ -18,7 +18,7 @@ from consent.membership import CLIENT_SYSTEM, Membership, memberships
 from consent.references import type_of
 from fhir_service.exchange import Exchange
 from fhir_service.interactions.attribution import acts_for_custodian
-from fhir_service.storage import accounts, resources, tokens, types
+from fhir_service.storage import registrations, resources, tokens, types
 from fhir_service.storage.engine import Transaction
 from fhir_service.storage.resources import Stored
 from fhir_service.storage.tables import SHARED
@@ -194,7 +194,7 @@ class _House:
         """Yield the client, the organizations and practitioners of an identifier."""
         system, _, value = name.partition("|")
         if system == CLIENT_SYSTEM:
-            client = accounts.find_client(self._transaction, value)
+            client = registrations.find_client(self._transaction, value)
             if client is not None and client.organization is not None:
                 yield client.organization
             return

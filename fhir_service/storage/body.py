@@ -321,8 +321,9 @@ class RequestSeal:
     Which key it was is written in front: a patient's, or 0 for a request about nobody.
     """
 
-    def __init__(self, data_keys: DataKeys) -> None:
+    def __init__(self, data_keys: DataKeys, bond: str = REQUEST) -> None:
         self._data_keys = data_keys
+        self._bond = bond.encode() + b"\x00"
 
     def sealer(self, snapshot: Snapshot, patient_key: int) -> Callable[[bytes], bytes]:
         """Return what seals a request about the patient."""
@@ -332,7 +333,7 @@ class RequestSeal:
         def seal(request: bytes) -> bytes:
             nonce = os.urandom(_NONCE_LENGTH)
             packed = _contexts().compress(request)
-            return head + nonce + cipher.encrypt(nonce, packed, _REQUEST_BOND + head)
+            return head + nonce + cipher.encrypt(nonce, packed, self._bond + head)
 
         return seal
 
@@ -359,10 +360,9 @@ class RequestSeal:
         cipher = self._data_keys.cipher(snapshot, patient_key)
         return decompress(
             cipher.decrypt(
-                sealed[:_NONCE_LENGTH], sealed[_NONCE_LENGTH:], _REQUEST_BOND + head
+                sealed[:_NONCE_LENGTH], sealed[_NONCE_LENGTH:], self._bond + head
             )
         )
 
 
 _SEAL_HEAD = 1 + _PATIENT.size
-_REQUEST_BOND = REQUEST.encode() + b"\x00"

@@ -69,7 +69,7 @@ from fhir_service.search.parse import REFUSED as REFUSED_PARAMETERS
 from fhir_service.search.prefix import PREFIXES
 from fhir_service.search.results import DEFAULT_COUNT, MAX_COUNT, MAX_SORT
 from fhir_service.settings import SETTINGS, read_settings
-from fhir_service.storage import accounts, keys
+from fhir_service.storage import keys, registrations
 from fhir_service.storage.engine import RESTART_PAGES
 from fhir_service.storage.tables import metadata
 from mappings.kinds import kinds
@@ -721,7 +721,7 @@ def test_the_size_of_the_write_ahead_log_is_the_documented_one():
 
 
 def test_every_column_of_the_database_is_told_readable_or_not():
-    assert accounts.client.metadata is metadata
+    assert registrations.client.metadata is metadata
     told = {
         row[0].strip("`"): words(row[1]) | words(row[2])
         for row in rows(section("security.md", "## What the database shows"))

@@ -26,7 +26,8 @@ from fhir_service.auth.token_hash import token_hash
 from fhir_service.deployment import Deployment, open_deployment
 from fhir_service.metrics import Metrics
 from fhir_service.settings import read_settings
-from fhir_service.storage import accounts, audit_log
+from fhir_service.storage import audit_log, authorizations, registrations
+from fhir_service.storage.authorizations import AccessToken
 from mappings.vendors.table import VENDORS
 
 START = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -126,7 +127,7 @@ class World:
         """Register a client; return the headers of a request with its token."""
         now = self.clock()
         token = f"token-of-{client_id}"
-        client = accounts.Client(
+        client = registrations.Client(
             client_id=client_id,
             name=client_id,
             kind="backend",
@@ -139,15 +140,17 @@ class World:
         )
 
         def work(transaction: Any) -> None:
-            accounts.add_client(transaction, client)
-            accounts.add_token(
+            registrations.add_client(transaction, client)
+            authorizations.add_token(
                 transaction,
-                token_hash=token_hash(token),
-                client_id=client_id,
-                scopes=scopes,
-                purposes=purposes,
-                issued=now,
-                expires=now + 10_000 * HOUR_US,
+                AccessToken(
+                    hash=token_hash(token),
+                    client_id=client_id,
+                    scopes=scopes,
+                    purposes=purposes,
+                    issued=now,
+                    expires=now + 10_000 * HOUR_US,
+                ),
             )
 
         self.deployment.database.write(work)

@@ -3,11 +3,7 @@
 from alembic import context
 from sqlalchemy.engine import Engine
 
-from fhir_service.storage import accounts
-from fhir_service.storage.tables import metadata
-
-TABLES = (metadata, accounts)
-"""Importing `accounts` adds its tables to the one metadata."""
+from fhir_service.storage.migrations.tables import metadata
 
 
 def run(engine: Engine) -> None:

@@ -20,8 +20,11 @@ from fhir_service.auth.passwords import Passwords
 from fhir_service.auth.services import AuthServices
 from fhir_service.auth_routes import auth_blueprint
 from fhir_service.pages.login import pages_blueprint
-from fhir_service.storage import accounts
+from fhir_service.storage import accounts, patients, registrations
+from fhir_service.storage.body import RequestSeal
 from fhir_service.storage.engine import Database, Transaction
+from fhir_service.storage.keys import DataKeys, Keys
+from fhir_service.storage.migrations.tables import metadata
 
 NOW_US = 1_790_000_000_000_000
 PUBLIC_URL = "https://fhir.test"
@@ -61,17 +64,6 @@ class AuditLog:
         return self.events[-1].kind.value, self.events[-1].reason
 
 
-_TABLES = (
-    accounts.client,
-    accounts.access_token,
-    accounts.client_assertion,
-    accounts.account,
-    accounts.login_session,
-    accounts.rate_bucket,
-    accounts.patient,
-)
-
-
 @pytest.fixture
 def audit() -> AuditLog:
     return AuditLog()
@@ -80,7 +72,7 @@ def audit() -> AuditLog:
 @pytest.fixture
 def database(database_url: str, audit: AuditLog) -> Iterator[Database]:
     database = Database(database_url)
-    accounts.metadata.create_all(database.engine, tables=_TABLES)
+    metadata.create_all(database.engine)
     database.tail = audit
     yield database
     database.close()
@@ -92,10 +84,22 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def services(database: Database, audit: AuditLog, clock: Clock) -> AuthServices:
+def sealed(database: Database, tmp_path: Path) -> RequestSeal:
+    data_keys = DataKeys(Keys.load_or_create(tmp_path / "deployment-keys"), patients.data_key)
+    database.write(
+        lambda transaction: patients.create_shared(transaction, data_keys.new)
+    )
+    return RequestSeal(data_keys, "secret")
+
+
+@pytest.fixture
+def services(
+    database: Database, audit: AuditLog, clock: Clock, sealed: RequestSeal
+) -> AuthServices:
     return AuthServices(
         database=database,
         audit=audit,
+        secrets=sealed,
         clock=clock,
         random=secrets.token_bytes,
         public_url=PUBLIC_URL,
@@ -141,7 +145,7 @@ def public_jwks() -> Callable[..., bytes]:
 
 
 @pytest.fixture
-def ehr(services: AuthServices, rsa_key: RSAKey, ec_key: ECKey) -> accounts.Client:
+def ehr(services: AuthServices, rsa_key: RSAKey, ec_key: ECKey) -> registrations.Client:
     return clients.register(
         services,
         clients.Registration(
@@ -188,7 +192,7 @@ class Signer:
 
 
 @pytest.fixture
-def sign(clock: Clock, rsa_key: RSAKey, ehr: accounts.Client) -> Signer:
+def sign(clock: Clock, rsa_key: RSAKey, ehr: registrations.Client) -> Signer:
     assert ehr.client_id == "ehr"
     return Signer(clock, rsa_key)
 
@@ -236,4 +240,4 @@ def practitioner(services: AuthServices) -> accounts.Account:
 
 @pytest.fixture
 def key_folder(tmp_path: Path) -> Path:
-    return tmp_path / "keys"
+    return tmp_path / "deployment-keys"

@@ -16,7 +16,8 @@ from fhir_service.auth.bearer import (
 from fhir_service.auth.services import AuthServices
 from fhir_service.auth.token_hash import new_token, token_hash
 from fhir_service.errors import status_of
-from fhir_service.storage import accounts
+from fhir_service.storage import authorizations, registrations
+from fhir_service.storage.authorizations import AccessToken
 from fhir_service.storage.engine import Database, Transaction
 
 BARE = 'Bearer realm="fhir"'
@@ -30,19 +31,21 @@ Clock = Any
 
 @pytest.fixture
 def token(
-    services: AuthServices, database: Database, ehr: accounts.Client, clock: Clock
+    services: AuthServices, database: Database, ehr: registrations.Client, clock: Clock
 ) -> str:
     value = new_token(services.random)
 
     def work(transaction: Transaction) -> None:
-        accounts.add_token(
+        authorizations.add_token(
             transaction,
-            token_hash=token_hash(value),
-            client_id=ehr.client_id,
-            scopes="system/Observation.rs",
-            purposes=("TREAT",),
-            issued=clock(),
-            expires=clock() + 300_000_000,
+            AccessToken(
+                hash=token_hash(value),
+                client_id=ehr.client_id,
+                scopes="system/Observation.rs",
+                purposes=("TREAT",),
+                issued=clock(),
+                expires=clock() + 300_000_000,
+            ),
         )
 
     database.write(work)
@@ -140,14 +143,16 @@ def test_a_client_without_purpose_gives_none(
     clients.register(services, registration)
     value = new_token(services.random)
     database.write(
-        lambda transaction: accounts.add_token(
+        lambda transaction: authorizations.add_token(
             transaction,
-            token_hash=token_hash(value),
-            client_id="bare",
-            scopes="system/*.rs",
-            purposes=(),
-            issued=clock(),
-            expires=clock() + 1,
+            AccessToken(
+                hash=token_hash(value),
+                client_id="bare",
+                scopes="system/*.rs",
+                purposes=(),
+                issued=clock(),
+                expires=clock() + 1,
+            ),
         )
     )
 

@@ -14,7 +14,7 @@ from conformance.issues import FHIRError, IssueType
 from fhir_service.auth import clients, keys
 from fhir_service.auth.services import AuthServices
 from fhir_service.commands import client as command
-from fhir_service.storage import accounts
+from fhir_service.storage import registrations
 from fhir_service.storage.engine import Database
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -49,7 +49,7 @@ def test_a_client_is_stored_as_registered(
     registered = clients.register(services, registration)
 
     with database.read() as snapshot:
-        assert accounts.find_client(snapshot, "phone") == registered
+        assert registrations.find_client(snapshot, "phone") == registered
     assert registered.purposes == ("TREAT",)
     assert registered.scopes == "system/Observation.c system/Device.c"
     assert registered.sources == ("open-mhealth", "zigbee2mqtt")
@@ -100,7 +100,7 @@ def test_what_cannot_be_registered_is_refused(
 
     assert caught.value.type is IssueType.VALUE
     with database.read() as snapshot:
-        assert accounts.all_clients(snapshot) == []
+        assert registrations.all_clients(snapshot) == []
 
 
 def unusable_keys() -> dict[str, bytes]:
@@ -283,14 +283,14 @@ def test_a_jwks_file_is_registered_and_replaced(
     command.rotate(services, client_id="x", key=command.KeySource(jwks=path))
 
     with database.read() as snapshot:
-        client = accounts.find_client(snapshot, "x")
+        client = registrations.find_client(snapshot, "x")
     assert client is not None
     assert client.jwks == keys.canonical_jwks(public_jwks(ec_key))
 
 
 def test_a_listing_shows_everything_but_keys(
     services: AuthServices,
-    ehr: accounts.Client,
+    ehr: registrations.Client,
     clock: Clock,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -316,7 +316,9 @@ def test_a_listing_shows_everything_but_keys(
 
 
 def test_a_listing_for_people_has_a_line_a_client(
-    services: AuthServices, ehr: accounts.Client, capsys: pytest.CaptureFixture[str]
+    services: AuthServices,
+    ehr: registrations.Client,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     command.listing(services, as_json=False)
 

@@ -10,4 +10,11 @@ def test_an_event_says_whether_it_succeeded() -> None:
         AuthEventKind.TOKEN_REFUSED,
         AuthEventKind.LOGIN_FAILED,
         AuthEventKind.LOGIN_THROTTLED,
+        AuthEventKind.AUTHORIZATION_REFUSED,
+        AuthEventKind.CODE_REPLAYED,
+        AuthEventKind.REFRESH_REPLAYED,
+        AuthEventKind.REVOCATION_REFUSED,
+        AuthEventKind.INTROSPECTION_REFUSED,
+        AuthEventKind.SECOND_FACTOR_FAILED,
+        AuthEventKind.BREAK_GLASS_REFUSED,
     }

@@ -15,7 +15,7 @@ from fhir_service.auth.bearer import AuthenticationError, authenticate
 from fhir_service.auth.rate_limit import RateLimit
 from fhir_service.auth.services import AuthServices, RateLimits
 from fhir_service.errors import OAUTH_STATUS, OAuthError
-from fhir_service.storage import accounts
+from fhir_service.storage import authorizations, registrations
 from fhir_service.storage.engine import Database
 
 Sign = Any
@@ -104,7 +104,7 @@ def test_a_token_is_stored_by_its_hash_alone(
     token = ask(sign()).get_json()["access_token"]
 
     with database.engine.connect() as connection:
-        rows = str(list(connection.execute(accounts.access_token.select())))
+        rows = str(list(connection.execute(authorizations.access_token.select())))
     assert token not in rows
 
 
@@ -320,7 +320,7 @@ def test_no_token_leaves_without_its_audit_row(
 
     assert ask(sign()).status_code == 500
     with database.engine.connect() as connection:
-        assert not list(connection.execute(accounts.access_token.select()))
+        assert not list(connection.execute(authorizations.access_token.select()))
 
 
 def test_what_has_expired_is_removed(
@@ -333,8 +333,10 @@ def test_what_has_expired_is_removed(
     assert ask(sign()).status_code == 200
 
     with database.engine.connect() as connection:
-        assert len(list(connection.execute(accounts.access_token.select()))) == 1
-        assert len(list(connection.execute(accounts.client_assertion.select()))) == 1
+        assert len(list(connection.execute(authorizations.access_token.select()))) == 1
+        assert (
+            len(list(connection.execute(registrations.client_assertion.select()))) == 1
+        )
 
 
 def test_no_event_holds_a_secret(ask: Ask, sign: Sign, audit: Audit) -> None:

@@ -3,7 +3,7 @@ import os
 from fhir_service.auth import clients, local
 from fhir_service.auth.clients import Registration
 from fhir_service.demo.clients import EHR
-from fhir_service.storage import accounts
+from fhir_service.storage import registrations
 
 
 def test_a_user_without_a_name_is_audited_by_number(monkeypatch):
@@ -21,7 +21,7 @@ def test_an_operator_for_nobody_has_no_actor():
 
 def test_a_client_without_an_organization_acts_for_itself_alone(deployment):
     with deployment.database.read() as snapshot:
-        jwks = accounts.find_client(snapshot, EHR).jwks
+        jwks = registrations.find_client(snapshot, EHR).jwks
     registration = Registration(
         client_id="alone", name="Alone", jwks=jwks.encode(), scopes=("system/*.rs",)
     )

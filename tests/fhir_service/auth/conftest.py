@@ -85,7 +85,9 @@ def clock() -> Clock:
 
 @pytest.fixture
 def sealed(database: Database, tmp_path: Path) -> RequestSeal:
-    data_keys = DataKeys(Keys.load_or_create(tmp_path / "deployment-keys"), patients.data_key)
+    data_keys = DataKeys(
+        Keys.load_or_create(tmp_path / "deployment-keys"), patients.data_key
+    )
     database.write(
         lambda transaction: patients.create_shared(transaction, data_keys.new)
     )
@@ -240,4 +242,4 @@ def practitioner(services: AuthServices) -> accounts.Account:
 
 @pytest.fixture
 def key_folder(tmp_path: Path) -> Path:
-    return tmp_path / "deployment-keys"
+    return tmp_path / "keys"

@@ -45,7 +45,7 @@ from consent.references import local
 from consent.request import AccessRequest
 from fhir_service.auth.bearer import Grant
 from fhir_service.auth.closure import Closure, Closures, earliest, latest
-from fhir_service.auth.scopes import Filters
+from fhir_service.auth.scopes import COMPARTMENT, ITSELF, Filter, Filters
 from fhir_service.auth.standing import standing_of
 from fhir_service.logs import describe as describe_error
 from fhir_service.storage import device_ties, patients, resources, types
@@ -141,6 +141,9 @@ class _Timed(_Between):
 _FOREVER = 1 << 62
 _AT_ONCE = _Between(start_us=_FOREVER, until_us=-_FOREVER)
 """Nothing is remembered of a decision that has failed."""
+
+_ALWAYS = _Between(start_us=None, until_us=None)
+"""For as long as the token holds."""
 
 
 _EVERYTHING = View(patient_key=EVERYBODY, groups=(), whole=True)
@@ -239,6 +242,8 @@ class Gate:
             grant.organization,
             grant.purposes,
             grant.individual_known,
+            grant.patient if grant.scopes.confines(type_) else None,
+            grant.patient if grant.is_attested else None,
         )
         now = self._clock()
         known = None if grant.user else self._of_all.get(at)
@@ -254,7 +259,7 @@ class Gate:
     ) -> tuple[int, int, View]:
         groups: dict[Formula, list[int]] = {}
         start, until, whole = 0, _FOREVER, True
-        for state in self._states(snapshot):
+        for state in self._within(snapshot, grant, type_):
             timed, decided = self._viewed(snapshot, grant, state, type_)
             whole = whole and (decided.view.whole or not decided.has_rows)
             start = max(start, timed.start_us or 0)
@@ -263,6 +268,17 @@ class Gate:
                 groups.setdefault(formula, []).extend(ids)
         kept = tuple((formula, tuple(ids)) for formula, ids in groups.items())
         return start, until, View(patient_key=EVERYBODY, groups=kept, whole=whole)
+
+    def _within(
+        self, snapshot: Snapshot, grant: Grant, type_: str
+    ) -> Iterable[PatientState]:
+        """Return the patients whom the scopes do not leave out."""
+        if not grant.scopes.confines(type_):
+            return self._states(snapshot)
+        state = patients.by_id(
+            snapshot, types.number_of("Patient"), grant.patient or ""
+        )
+        return () if state is None else (state,)
 
     @staticmethod
     def _states(snapshot: Snapshot) -> Iterator[PatientState]:
@@ -274,6 +290,8 @@ class Gate:
     def _viewed(
         self, snapshot: Snapshot, grant: Grant, state: PatientState, type_: str
     ) -> tuple[_Between, Decided]:
+        if grant.scopes.confines(type_) and state.id != grant.patient:
+            return _ALWAYS, _hidden(state.key, (state.id,), _OUT_OF_SCOPE)
         actions = reading(grant, state)
         try:
             closure = self._closure(snapshot, grant, state)
@@ -290,6 +308,7 @@ class Gate:
             closure.names,
             grant.purposes,
             grant.individual_known,
+            is_attested(grant, state),
             stands and stands.name,
         )
         known = self._decided.get(at)
@@ -302,7 +321,7 @@ class Gate:
         try:
             timed = self._prepare(
                 snapshot,
-                self._request(grant, closure, actions),
+                self._request(grant, closure, actions, state),
                 state,
                 custodian=is_custodian(grant, state),
                 stands=stands,
@@ -335,7 +354,10 @@ class Gate:
         """
         state = self.state(snapshot, stored.patient_key)
         request = self._request(
-            grant, self._closure(snapshot, grant, state), reading(grant, state)
+            grant,
+            self._closure(snapshot, grant, state),
+            reading(grant, state),
+            state,
         )
         prepared = self._prepare(
             snapshot,
@@ -456,7 +478,42 @@ class Gate:
         if any(not alternative for alternative in filters):
             return True
         body = fhir_json.loads(self._repository.body(snapshot, stored))
-        return admits(filters, category_codings(body))
+        itself = Filter(
+            parameter=ITSELF, system=body["resourceType"], code=str(body["id"])
+        )
+        held = [
+            tuple(one for one in alternative if one.parameter != COMPARTMENT)
+            for alternative in filters
+            if all(
+                one.parameter != COMPARTMENT
+                or self._is_about(snapshot, stored, one.code)
+                for one in alternative
+            )
+        ]
+        return (itself,) in held or admits(tuple(held), category_codings(body))
+
+    def _is_about(
+        self, snapshot: Snapshot, stored: Stored, id_: str, hops: int = 0
+    ) -> bool:
+        """Whether a version is about a patient, or names nobody else's data."""
+        kind = class_of(types.name_of(stored.type_id))
+        if kind is ResourceClass.PATIENT_DATA:
+            state = patients.by_key(snapshot, stored.patient_key)
+            return state is not None and state.id == id_
+        if kind is ResourceClass.SHARED:
+            return hops > 0
+        if stored.deleted or hops == MAX_HOPS:
+            return False
+        body = fhir_json.loads(self._repository.body(snapshot, stored))
+        found = [
+            self._repository.read(snapshot, *name.split("/"))
+            for text in walk(body).references
+            if (name := local(text, self._repository.deployment.own_bases))
+        ]
+        return all(
+            one is not None and self._is_about(snapshot, one, id_, hops + 1)
+            for one in found
+        )
 
     def collects(
         self, snapshot: Snapshot, grant: Grant, key: int, resource: Mapping[str, Any]
@@ -482,7 +539,7 @@ class Gate:
     ) -> Formula:
         """Return when a row with these facets may be collected."""
         request = self._request(
-            grant, self._closure(snapshot, grant, state), ("collect",)
+            grant, self._closure(snapshot, grant, state), ("collect",), state
         )
         prepared = self._prepare(
             snapshot, request, state, custodian=is_custodian(grant, state)
@@ -503,6 +560,12 @@ class Gate:
             raise LookupError("a resource belongs to no patient")
         return state
 
+    @staticmethod
+    def owner(snapshot: Snapshot, key: int) -> str | None:
+        """Return the id of the patient of `key`; None for what is nobody's."""
+        state = patients.by_key(snapshot, key)
+        return state.id if state is not None and key != SHARED else None
+
     def _closure(
         self, snapshot: Snapshot, grant: Grant, state: PatientState
     ) -> Closure:
@@ -519,7 +582,11 @@ class Gate:
         return self._closures.ever(snapshot, names)
 
     def _request(
-        self, grant: Grant, closure: Closure, actions: tuple[str, ...]
+        self,
+        grant: Grant,
+        closure: Closure,
+        actions: tuple[str, ...],
+        state: PatientState,
     ) -> AccessRequest:
         return AccessRequest(
             actors=closure.names.certain,
@@ -527,7 +594,7 @@ class Gate:
             individual_known=grant.individual_known,
             purposes=tuple((ACT_REASON, code) for code in grant.purposes),
             actions=actions,
-            btg_attested=False,
+            btg_attested=is_attested(grant, state),
             at_us=self._clock(),
         )
 
@@ -737,6 +804,22 @@ def admits(filters: tuple[Filters, ...], categories: Collection[Coding]) -> bool
     )
 
 
+def within(filters: tuple[Filters, ...], patient: str | None) -> tuple[Filters, ...]:
+    """Return the alternatives that hold for what is about a patient.
+
+    They no longer say so; None stands for what is about nobody.
+    """
+    held = Filter(parameter=COMPARTMENT, system="Patient", code=patient or "")
+    return tuple(
+        tuple(one for one in alternative if one != held)
+        for alternative in filters
+        if all(
+            one == held or one.parameter not in {COMPARTMENT, ITSELF}
+            for one in alternative
+        )
+    )
+
+
 def _within(timed: _Timed, closure: Closure) -> _Timed:
     """Return the same for as long as the requester is what it is now."""
     return _Timed(
@@ -760,6 +843,11 @@ def authors_of(grant: Grant) -> frozenset[str]:
     return frozenset(name for name in (grant.organization, grant.user) if name)
 
 
+def is_attested(grant: Grant, state: PatientState) -> bool:
+    """Whether a break-glass claim was attested, for this very patient."""
+    return grant.is_attested and state.id == grant.patient
+
+
 def is_custodian(grant: Grant, state: PatientState) -> bool:
     """Whether the client belongs to the organisation that manages the patient."""
     return state.organization is not None and grant.organization == state.organization
@@ -775,6 +863,9 @@ def reading(grant: Grant, state: PatientState) -> tuple[str, ...]:
         return ("access",)
     return ("access", "disclose")
 
+
+_OUT_OF_SCOPE = (Basis(BasisKind.SCOPE, "patient"),)
+"""Why everything is hidden of whom the token is not for."""
 
 _FAILED = (Basis(BasisKind.OVERLAY, "engine-failed"),)
 """Why everything is hidden where the engine itself has failed."""

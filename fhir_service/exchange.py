@@ -145,6 +145,7 @@ class Exchange:
                 request_id=request.request_id,
                 request=self.asked,
                 resource_type=self.resource_type,
+                user=(grant.user or "") if grant else "",
                 client=grant.client_id if grant else "",
                 organisation=(grant.organization or "") if grant else "",
                 address=request.remote,

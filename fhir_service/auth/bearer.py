@@ -65,6 +65,11 @@ class Grant:
     is_attested: bool = False
     topology: int | None = None
 
+    @property
+    def holder(self) -> tuple[str, str, str]:
+        """Who holds it and for whom: what a page link is bound to."""
+        return self.client_id, self.user or "", self.patient or ""
+
 
 class AuthenticationError(FHIRError):
     """A request that needs a token, or a better one.
@@ -127,6 +132,10 @@ def authenticate(snapshot: Snapshot, authorization: str | None, now_us: int) -> 
     return _grant(hashed, row)
 
 
+_OF_STAFF = frozenset({"practitioner", "compliance-officer", "administrator"})
+"""Roles that act for an organization; nobody else does, whatever the account says."""
+
+
 @lru_cache(maxsize=4096)
 def _grant(hashed: bytes, row: authorizations.TokenRow) -> Grant:
     """Return the row as a grant: a pure function of the row just read.
@@ -138,6 +147,8 @@ def _grant(hashed: bytes, row: authorizations.TokenRow) -> Grant:
     of_client = frozenset(() if behind is None else (behind,))
     if user_id is None:
         organization = behind
+    elif role not in _OF_STAFF:
+        organization = None
     of_requester = frozenset(() if organization is None else (organization,))
     return Grant(
         client_id=client_id,

@@ -188,6 +188,7 @@ def registered(grant: Grant) -> Requester:
         grant=grant,
         purposes=tuple((ACT_REASON, code) for code in grant.purposes),
         individual_known=grant.individual_known,
+        btg_attested=grant.is_attested,
     )
 
 

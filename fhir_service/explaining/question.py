@@ -16,7 +16,14 @@ from consent.inputs import Json, Whose, digest, inputs
 from consent.overlays import Overlay
 from consent.provisions import ParsedConsent
 from consent.request import AccessRequest
-from fhir_service.access import Decided, Gate, admits, is_custodian, reading
+from fhir_service.access import (
+    Decided,
+    Gate,
+    admits,
+    is_custodian,
+    reading,
+    within,
+)
 from fhir_service.auth.bearer import Grant
 from fhir_service.auth.closure import Closure, earliest
 from fhir_service.auth.scopes import Filters
@@ -62,7 +69,9 @@ class Requester:
     def covers(self, signature: Signature) -> bool:
         """Whether a scope lets rows of a signature be read."""
         scopes = self.scopes(types.name_of(signature.type_id))
-        return scopes is not None and admits(scopes, signature.facets.codes.categories)
+        return scopes is not None and admits(
+            within(scopes, self.grant.patient), signature.facets.codes.categories
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

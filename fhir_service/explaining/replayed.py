@@ -12,6 +12,7 @@ from typing import Any
 from conformance import fhir_json
 from conformance.classes import ResourceClass, class_of
 from consent.audit.entry import AuditRecord, Basis
+from consent.codes import ACT_REASON, BREAK_GLASS, is_purpose
 from consent.decision import Decision
 from consent.explain import decide_resource
 from consent.formula import Row
@@ -25,7 +26,7 @@ from fhir_service.explaining.evaluation import reason_of
 from fhir_service.explaining.instant import Instant
 from fhir_service.explaining.question import Question
 from fhir_service.rest.instant import fhir_instant
-from fhir_service.storage import history, past, types
+from fhir_service.storage import history, past, registrations, types
 from fhir_service.storage.patients import PatientState
 from fhir_service.storage.resources import Stored
 from fhir_service.storage.signatures import Signature
@@ -105,6 +106,12 @@ class PatientReplay:
         yield from (moment - 1 for moment in reversed(moments) if moment <= at_us)
         yield from (moment for moment in moments if moment > at_us)
 
+    @cached_property
+    def _behind(self) -> str | None:
+        """The organization that the client was registered for."""
+        client = registrations.find_client(self.place.snapshot, self.record.client)
+        return None if client is None else client.organization
+
     def _at(self, at_us: int) -> Question:
         place = self.place
         instant = Instant(
@@ -119,7 +126,7 @@ class PatientReplay:
             repository=place.repository,
             instant=instant,
             state=state,
-            requester=registered(grant_of(self.record)),
+            requester=registered(grant_of(self.record, self._behind)),
             consents=instant.consents(state),
         )
 
@@ -212,11 +219,20 @@ class PatientReplay:
         }
 
 
-def grant_of(record: AuditRecord) -> Grant:
-    """Return the grant of a request as the log tells of it, without its scopes."""
+def grant_of(record: AuditRecord, behind: str | None) -> Grant:
+    """Return the grant of a request as the log tells of it, without its scopes.
+
+    Args:
+        record: The row of the log.
+        behind: The organization that the client was registered for, which is no
+            client's to change.
+
+    """
     actors = {f"{CLIENT_SYSTEM}|{record.client}"}
     if record.organisation:
         actors.add(record.organisation)
+    is_persons = bool(record.user)
+    possible = {behind} - actors if is_persons and behind else set()
     return Grant(
         client_id=record.client,
         client_name=record.client,
@@ -226,7 +242,12 @@ def grant_of(record: AuditRecord) -> Grant:
         organization=record.organisation or None,
         sources=frozenset(),
         actors=frozenset(actors),
-        individual_known=bool(record.user),
+        possible=frozenset(possible),
+        individual_known=is_persons,
+        # Only a token that rests on an attestation has such a purpose.
+        is_attested=any(
+            is_purpose((ACT_REASON, code), BREAK_GLASS) for code in record.purposes
+        ),
         token_id=record.token,
         expires=_NEVER,
     )

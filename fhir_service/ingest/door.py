@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl
 from conformance import fhir_json
 from conformance.issues import FHIRError, IssueType
 from consent.audit.entry import Interaction
+from fhir_service.access import within
 from fhir_service.auth.bearer import Grant, InsufficientScope, require
 from fhir_service.exchange import Exchange
 from fhir_service.ingest.delivery import Delivery
@@ -92,14 +93,26 @@ def _vendor(source: str) -> Vendor:
 
 def _may_speak_for(grant: Grant, source: str) -> None:
     filters = require(grant, "Observation", "create")
-    if all(filters):
+    if all(within(filters, _in_context(grant))):
         raise InsufficientScope("A payload is of any category; this scope is of some.")
     if source not in grant.sources:
         raise InsufficientScope("The client is not registered for this source.")
 
 
+def _in_context(grant: Grant) -> str | None:
+    """Return the one patient to whom the scopes hold the delivery."""
+    return grant.patient if grant.scopes.confines("Observation") else None
+
+
 def _patient(exchange: Exchange) -> str | None:
-    """Return the Patient that the request names, at most one."""
+    """Return the Patient that the request names, at most one.
+
+    A token for one patient names that patient by itself.
+
+    Raises:
+        FHIRError: `invalid` for several, `forbidden` for another one.
+
+    """
     named = {
         patient_id(value, name, exchange.services.base_url)
         for name, value in parse_qsl(exchange.request.query, keep_blank_values=True)
@@ -107,4 +120,7 @@ def _patient(exchange: Exchange) -> str | None:
     }
     if len(named) > 1:
         raise FHIRError(IssueType.INVALID, "The request names several patients.")
-    return named.pop() if named else None
+    own = _in_context(exchange.who)
+    if own is not None and not named <= {own}:
+        raise InsufficientScope
+    return named.pop() if named else own

@@ -234,10 +234,7 @@ def _before(exchange: Exchange, asked: Asked) -> Place:
 
 
 def _binding(exchange: Exchange, asked: Asked) -> str:
-    who = exchange.who
-    return (
-        f"{who.client_id}\n{who.user or ''}\n{asked.path}\n{urlencode(asked.applied)}"
-    )
+    return "\n".join((*exchange.who.holder, asked.path, urlencode(asked.applied)))
 
 
 def _page(sight: _Sight, asked: Asked, found: Found) -> Response:

@@ -15,7 +15,7 @@ from conformance.classes import ResourceClass, class_of
 from conformance.issues import FHIRError, IssueType
 from fhir_service.access import Decided, Gate
 from fhir_service.auth.bearer import Grant, require
-from fhir_service.auth.scopes import Filters
+from fhir_service.auth.scopes import COMPARTMENT, Filter, Filters
 from fhir_service.exchange import Services
 from fhir_service.interactions.clauses import Clauses, overlapping
 from fhir_service.interactions.plan import (
@@ -99,6 +99,8 @@ class Planner:
         """
         filters = require(self._grant, type_, "search-type")
         ids, rest = patients_of(type_, asked)
+        if class_of(type_) is ResourceClass.PATIENT_DATA:
+            ids |= self._confined(type_)
         patient = self._state(ids)
         if ids and patient is None:
             return None
@@ -201,6 +203,12 @@ class Planner:
             by_resource=scanned and not by_time and not (by_updated and patient),
         )
 
+    def _confined(self, type_: str) -> frozenset[str]:
+        """Return the one patient whose data the scopes leave; empty for no limit."""
+        if self._grant.patient is None or not self._grant.scopes.confines(type_):
+            return frozenset()
+        return frozenset({self._grant.patient})
+
     def _state(self, ids: frozenset[str]) -> PatientState | None:
         """Return the one patient that is asked for; none where two differ."""
         if len(ids) != 1:
@@ -229,21 +237,27 @@ class Planner:
             FHIRError: `not-supported` for a filter that the type does not know.
 
         """
-        if any(not alternative for alternative in filters):
+        alternatives = [
+            conditions.all_of([self._filtered(scope, one) for one in alternative])
+            for alternative in filters
+        ]
+        if EVERYTHING in alternatives:
             return EVERYTHING
-        return conditions.any_of(
-            [
-                conditions.all_of(
-                    [
-                        self._clauses.postings(
-                            scope, [(one.parameter, "coding", one.system, one.code)]
-                        )
-                        for one in alternative
-                    ]
-                )
-                for alternative in filters
-            ]
-        )
+        return conditions.any_of([one for one in alternatives if one != NOTHING])
+
+    def _filtered(self, scope: Scope, one: Filter) -> Clause:
+        """Return one filter of a scope as a clause."""
+        if one.parameter != COMPARTMENT:
+            posting = (one.parameter, "coding", one.system, one.code)
+            return self._clauses.postings(scope, [posting])
+        if class_of(scope.type) is not ResourceClass.PATIENT_DATA:
+            return EVERYTHING  # Each row is judged by what it names.
+        state = self._state(frozenset({one.code}))
+        if state is None:
+            return NOTHING
+        if scope.key == state.key:
+            return EVERYTHING
+        return "o.patient_key = ?", (state.key,)
 
     def _series(
         self,

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from conformance import definitions, fhir_json
 from conformance.definitions import is_resource_type
-from fhir_service.access import admits
+from fhir_service.access import admits, within
 from fhir_service.exchange import Exchange
 from fhir_service.interactions.provenance_id import part_of
 from fhir_service.interactions.provenance_rendering import Rendered, Renderer
@@ -57,8 +57,11 @@ def targeting(
     Each names one of the resources asked for: a hidden version is not told of by what
     was written with it. None is returned where no scope admits the search.
     """
-    if not _is_admitted(exchange, "search-type"):
-        return []
+    rows = [
+        stored
+        for stored in rows
+        if _is_admitted(exchange, snapshot, stored.patient_key, "search-type")
+    ]
     asked = {stored.row for stored in rows}
     parts = dict.fromkeys(
         part for stored in rows for part in batches.parts_of(snapshot, stored)
@@ -84,13 +87,16 @@ def of_id(exchange: Exchange, snapshot: Snapshot, id_: str) -> Rendered | None:
     The caller has asked whether a scope allows to read, or to search.
     """
     part = part_of(exchange.services.repository.blind, id_)
-    if part is None or not _is_admitted(exchange, "read", "search-type"):
+    if part is None:
         return None
     found = Renderer(exchange, snapshot).of(part)
     if found is None:
         exchange.reason = "consent"
-    else:
-        exchange.about(snapshot, found.patient_key)
+        return None
+    key = found.patient_key
+    if not _is_admitted(exchange, snapshot, key, "read", "search-type"):
+        return None
+    exchange.about(snapshot, key)
     return found
 
 
@@ -147,10 +153,13 @@ def _types_of(code: str) -> Sequence[str]:
     return ("Patient",) if code == "patient" else definitions.type_names()
 
 
-def _is_admitted(exchange: Exchange, *interactions: str) -> bool:
+def _is_admitted(
+    exchange: Exchange, snapshot: Snapshot, key: int, *interactions: str
+) -> bool:
     """Whether a scope for one of these interactions admits what has no category."""
     scopes = exchange.who.scopes
+    owner = exchange.services.gate.owner(snapshot, key)
     return any(
-        admits(scopes.allows("Provenance", interaction) or (), ())
+        admits(within(scopes.allows("Provenance", interaction) or (), owner), ())
         for interaction in interactions
     )

@@ -288,9 +288,8 @@ def _applied(asked: Asked) -> list[Pair]:
 
 
 def _binding(exchange: Exchange, asked: Asked) -> str:
-    grant = exchange.who
-    pairs = "\n".join(f"{name}={value}" for name, value in _applied(asked))
-    return f"{grant.client_id}\n{grant.user or ''}\n{asked.path}\n{pairs}"
+    pairs = (f"{name}={value}" for name, value in _applied(asked))
+    return "\n".join((*exchange.who.holder, asked.path, *pairs))
 
 
 def _ignored(name: str) -> Issue:

@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from conformance import fhir_json
+from conformance.classes import attribution
 from conformance.issues import FHIRError, Issue, IssueType, Severity
 from consent.audit.entry import Outcome
 from consent.overlays import is_collected
-from fhir_service.access import admits
+from fhir_service.access import admits, within
 from fhir_service.auth.bearer import InsufficientScope, require
 from fhir_service.errors import operation_outcome
 from fhir_service.exchange import Exchange, not_found, resource_response
@@ -80,7 +81,9 @@ def refuse_out_of_scope(
 
     """
     filters = require(exchange.who, resource["resourceType"], interaction)
-    if not admits(filters, category_codings(resource)):
+    bases = exchange.services.repository.deployment.own_bases
+    owner = (attribution(resource, bases) or "").removeprefix("Patient/")
+    if not admits(within(filters, owner), category_codings(resource)):
         raise InsufficientScope
 
 

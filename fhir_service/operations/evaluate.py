@@ -96,7 +96,9 @@ def _in_custody(exchange: Exchange, snapshot: Snapshot, id_: str) -> PatientStat
         raise not_found("Patient", id_)
     exchange.about(snapshot, state.key)
     exchange.patients.append(state.id)
-    if not _is_custodian(exchange, state):
+    who = exchange.who
+    is_confined = who.scopes.confines("Consent") and state.id != who.patient
+    if is_confined or not _is_custodian(exchange, state):
         exchange.reason = "custody"
         raise not_found("Patient", id_)
     return state

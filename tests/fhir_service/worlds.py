@@ -26,7 +26,7 @@ from fhir_service.auth.token_hash import token_hash
 from fhir_service.deployment import Deployment, open_deployment
 from fhir_service.metrics import Metrics
 from fhir_service.settings import read_settings
-from fhir_service.storage import audit_log, authorizations, registrations
+from fhir_service.storage import accounts, audit_log, authorizations, registrations
 from fhir_service.storage.authorizations import AccessToken
 from mappings.vendors.table import VENDORS
 
@@ -150,6 +150,64 @@ class World:
                     purposes=purposes,
                     issued=now,
                     expires=now + 10_000 * HOUR_US,
+                ),
+            )
+
+        self.deployment.database.write(work)
+        return {"Authorization": f"Bearer {token}"}
+
+    def person(  # noqa: PLR0913 - what one login and one authorization are made of
+        self,
+        name: str,
+        scopes: str,
+        *,
+        role: str = "practitioner",
+        reference: str | None = None,
+        organization: str | None = None,
+        patient: str | None = None,
+        purposes: tuple[str, ...] = ("TREAT",),
+        behind: str | None = None,
+        is_attested: bool = False,
+    ) -> Headers:
+        """Add a person who let an app act; return the headers of its requests."""
+        now, token, app = self.clock(), f"token-of-{name}", f"app-of-{name}"
+        client = registrations.Client(
+            client_id=app,
+            name=app,
+            kind="app",
+            auth_method="none",
+            scopes=scopes,
+            purposes=purposes,
+            organization=behind,
+            sources=(),
+            created=now,
+        )
+        account = accounts.Account(
+            user_id=name,
+            username=name,
+            name=name,
+            role=role,
+            reference=reference,
+            organization=organization,
+            password_hash="",
+            created=now,
+        )
+
+        def work(transaction: Any) -> None:
+            registrations.add_client(transaction, client)
+            accounts.add_account(transaction, account)
+            authorizations.add_token(
+                transaction,
+                AccessToken(
+                    hash=token_hash(token),
+                    client_id=app,
+                    scopes=scopes,
+                    purposes=purposes,
+                    issued=now,
+                    expires=now + 10_000 * HOUR_US,
+                    user_id=name,
+                    patient=patient,
+                    is_attested=is_attested,
                 ),
             )
 

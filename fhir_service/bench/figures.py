@@ -74,7 +74,11 @@ def _search(engine: str, durable: float, not_awaited: float) -> dict[str, Row]:
         "durable-rate": Row("search of 50, audit durable", "requests/s"),
         "not-awaited-rate": Row("search of 50, audit not awaited", "requests/s"),
         "rendered-rate": Row("the same, every page rendered anew", "requests/s"),
+        "token-cost": Row(
+            "token looked up against remembered, in a search", "%", at_most(10)
+        ),
         "no-consent-rate": Row("search of 50, consent off", "requests/s"),
+        "known-token-rate": Row("search of 50, token remembered", "requests/s"),
         "read-rate": Row("read by id, audit not awaited", "requests/s"),
         "durable-p50": Row("search of 50, audit durable, median", "ms"),
         "durable-p99": Row("search of 50, audit durable, 99th percentile", "ms"),
@@ -83,12 +87,26 @@ def _search(engine: str, durable: float, not_awaited: float) -> dict[str, Row]:
         "not-awaited-cpu": Row("server's CPU time, a search, not awaited", "µs"),
         "rendered-cpu": Row("server's CPU time, a search, rendered anew", "µs"),
         "no-consent-cpu": Row("server's CPU time, a search, consent off", "µs"),
+        "known-token-cpu": Row("server's CPU time, a search, token remembered", "µs"),
         "read-cpu": Row("server's CPU time, a read, not awaited", "µs"),
         "worker-memory": Row("memory of one worker (RSS)", "MB", at_most(150)),
         "worker-private": Row("the same, without pages of files", "MB"),
         "memory": Row("memory of the server's processes (RSS)", "MB"),
     }
     return _of("search", engine, rows)
+
+
+def _tokens(algorithm: str) -> dict[str, Row]:
+    name = algorithm.lower()
+    return {
+        f"tokens.{name}-rate": Row(
+            f"tokens for a backend service, {algorithm}, 16 connections",
+            "tokens/s",
+            at_least(300),
+        ),
+        f"tokens.{name}-p99": Row("the same, 99th percentile", "ms"),
+        f"tokens.{name}-cpu": Row("server's CPU time, the same", "µs"),
+    }
 
 
 def _shapes(engine: str) -> dict[str, Row]:
@@ -235,6 +253,8 @@ FIGURES: Mapping[str, Row] = MappingProxyType(
         ),
         "consents.withdrawn-next": Row("that next request, of the patient", "ms"),
         "consents.withdrawn-page": Row("the next page of _lastUpdated of all", "ms"),
+        **_tokens("RS384"),
+        **_tokens("ES384"),
         "machine.loop": Row("this machine: a fixed loop of Python", "ms"),
         "machine.disturbance": Row("this machine: how much longer at worst", "%"),
     }

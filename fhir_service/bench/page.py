@@ -77,6 +77,7 @@ Half of the patients permit data of a period only, so that each of their rows is
 The service keeps what the pages that were asked for last look like, and the searches of a round ask for the same pages again; *rendered anew* is the same without what was kept, as if no page were ever asked for twice.
 *Read by id* asks for single Observations of these pages, without waiting for the audit, and is compared with the search that does not wait either.
 *Consent off* is a gate that exists in the bench's own server alone and lets everything pass.
+*Token remembered* looks a token up once and never again, which the product does not do: a revocation holds for the next request.
 The load comes from `wrk` where it is installed, otherwise from a small program of the bench's own, which takes more of the processor; the note says which it was.
 *Memory of one worker* is that of the largest serving process alone after all of this load; the pages of the database's file that are mapped into it count, and *without pages of files* leaves them out.
 
@@ -86,6 +87,9 @@ A create sends one heart rate as an external client does, which claims R4's prof
 A transaction sends 100 of them, of one patient; its figure counts the resources.
 No two are the same, in no round.
 *On disk* is what the SQLite file has grown by while Observations were created one by one, divided by their number: body, indexes and audit are in it.
+
+**Tokens.**
+A backend service asks for tokens with assertions that are signed before each round and used once.
 
 **Ingest.**
 Parsed deliveries of 1000 Open mHealth data points go through the parser, consent, the search for duplicates, compression, encryption, the indexes and the audit log, each committed durably, several at a time.

@@ -23,6 +23,7 @@ from fhir_service.bench.postgresql import NoPostgreSQL, postgresql, schema
 from fhir_service.bench.served import served
 from fhir_service.bench.shapes import shapes
 from fhir_service.bench.stage import Stage, reopened, stage
+from fhir_service.bench.tokens import tokens
 from fhir_service.bench.whole import importing, verifying
 from fhir_service.bench.writes import size_of, writes
 
@@ -164,6 +165,11 @@ class Run:
         with stage(self.folder / "decision") as opened:
             yield from decisions(opened, self.plan.repeats)
 
+    def tokens(self) -> Iterator[Measured]:
+        """Yield what a token costs behind the server."""
+        self.tell("asking for tokens")
+        yield from tokens(self.folder / "tokens", self.plan)
+
     def consents(self) -> Iterator[Measured]:
         """Yield what consents cost where many patients are asked about."""
         self.tell("asking about many patients with mixed consents")
@@ -200,6 +206,7 @@ _STEPS: Mapping[Callable[[Run], Iterator[Measured]], tuple[str, ...]] = (
             Run.imported: ("import",),
             Run.decision: ("decision",),
             Run.consents: ("consents",),
+            Run.tokens: ("tokens",),
         }
     )
 )

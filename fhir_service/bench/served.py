@@ -27,6 +27,7 @@ _VARIANTS: Mapping[str, tuple[str, str]] = {
     "not-awaited": ("searches", "not-awaited"),
     "rendered": ("searches", "rendered"),
     "no-consent": ("searches", "no-consent"),
+    "known-token": ("searches", "known-token"),
     "read": ("reads", "not-awaited"),
 }
 """Name → what is asked, and the routes of `fhir_service.bench.target` that answer."""
@@ -112,6 +113,7 @@ def _figures(seen: Mapping[str, Seen]) -> Iterator[tuple[str, float | None]]:
     yield "rendered-share", 100 * seen["rendered"].of(static)
     yield "read-multiple", seen["read"].of(seen["not-awaited"])
     yield "consent-cost", 100 - 100 * durable.of(seen["no-consent"])
+    yield "token-cost", 100 - 100 * durable.of(seen["known-token"])
     yield "durable-p50", durable.p50_ms
     yield "durable-p99", durable.p99_ms
     for variant, of in seen.items():

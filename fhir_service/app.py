@@ -11,12 +11,18 @@ from werkzeug.exceptions import HTTPException
 from conformance import fhir_json
 from conformance.issues import FHIRError, IssueType
 from fhir_service import errors, logs
+from fhir_service.auth.cors import Cors
 from fhir_service.auth.services import AuthServices
 from fhir_service.auth_routes import auth_blueprint
 from fhir_service.deployment import Deployment, open_deployment, opened
 from fhir_service.metrics import Metrics
+from fhir_service.pages import organizations
 from fhir_service.pages.api_documentation import documentation_blueprint
+from fhir_service.pages.apps import apps_blueprint
+from fhir_service.pages.authorize import authorize_blueprint
 from fhir_service.pages.login import pages_blueprint
+from fhir_service.pages.patients import Patients
+from fhir_service.pages.people import people_blueprint
 from fhir_service.readiness import Probe, readiness
 from fhir_service.rest.door import Service
 from fhir_service.rest.wsgi import REQUEST_ID, ROUTE, wsgi_handler
@@ -34,6 +40,7 @@ def create_service(settings: Settings) -> Service:
     metrics = Metrics(sources=VENDORS, shared=shared_metrics())
     deployment = open_deployment(settings, metrics=metrics)
     application = create_app(deployment, metrics)
+    cors = Cors(deployment.database)
     checkpoints = deployment.checkpoint_writer()
     checkpoints.start()
 
@@ -42,8 +49,8 @@ def create_service(settings: Settings) -> Service:
         deployment.database.close()
 
     return Service(
-        handle=wsgi_handler(application.wsgi_app),
-        hot=hot_routes(deployment.services),
+        handle=cors.around(wsgi_handler(application.wsgi_app)),
+        hot=cors.around_hot(hot_routes(deployment.services)),
         metrics=metrics,
         close=close,
     )
@@ -55,7 +62,13 @@ def create_app(deployment: Deployment, metrics: Metrics) -> Flask:
     application.url_map.merge_slashes = False  # A path is not guessed at.
     application.register_blueprint(fhir_blueprint(deployment.services))
     application.register_blueprint(auth_blueprint(deployment.auth))
-    application.register_blueprint(pages_blueprint(deployment.auth))
+    application.register_blueprint(
+        pages_blueprint(deployment.auth, organizations.names(deployment))
+    )
+    application.register_blueprint(people_blueprint(deployment))
+    patients = Patients(deployment)
+    application.register_blueprint(authorize_blueprint(deployment.auth, patients))
+    application.register_blueprint(apps_blueprint(deployment.auth, patients))
     application.register_blueprint(documentation_blueprint(deployment))
     _add_probes(application, deployment, metrics)
     _add_error_handlers(application)

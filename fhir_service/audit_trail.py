@@ -49,8 +49,9 @@ _INTERACTIONS = {
     AuthEventKind.SECOND_FACTOR_SET: Interaction.USER_CHANGE,
     AuthEventKind.SECOND_FACTOR_FAILED: Interaction.LOGIN,
     AuthEventKind.SECOND_FACTOR_REMOVED: Interaction.USER_CHANGE,
-    AuthEventKind.BREAK_GLASS: Interaction.TOKEN,
-    AuthEventKind.BREAK_GLASS_REFUSED: Interaction.TOKEN,
+    AuthEventKind.BREAK_GLASS: Interaction.BREAK_GLASS,
+    AuthEventKind.BREAK_GLASS_REFUSED: Interaction.BREAK_GLASS,
+    AuthEventKind.BREAK_GLASS_LISTED: Interaction.AUDIT_READ,
     AuthEventKind.BREAK_GLASS_REVIEWED: Interaction.USER_CHANGE,
     AuthEventKind.SIGNING_KEY_ROTATED: Interaction.KEY_ROTATION,
 }

@@ -1,40 +1,83 @@
-"""The authorization server's paths.
+"""The authorization server's paths for programs; its pages are in `pages`.
 
-https://hl7.org/fhir/smart-app-launch/STU2.2/backend-services.html
+https://hl7.org/fhir/smart-app-launch/STU2.2/conformance.html
 """
+
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from conformance.fhir_json import dumps
+from fhir_service.auth import introspect, revoke, token
+from fhir_service.auth.endpoints import JWKS_PATH
+from fhir_service.auth.openid_configuration import openid_configuration
 from fhir_service.auth.services import AuthServices
+from fhir_service.auth.signing import public_jwks
 from fhir_service.auth.smart_configuration import smart_configuration
-from fhir_service.auth.token import answer
-from fhir_service.auth.token_message import MAX_BODY, TokenRequest
+from fhir_service.auth.token_message import MAX_BODY, TokenAnswer, TokenRequest
 
-WELL_KNOWN = "/.well-known/smart-configuration"
+SMART = "/.well-known/smart-configuration"
+OPENID = "/.well-known/openid-configuration"
+OAUTH = "/.well-known/oauth-authorization-server"
+
+WELL_KNOWN: Mapping[str, Callable[[AuthServices], dict[str, Any]]] = {
+    SMART: smart_configuration,
+    f"/fhir{SMART}": smart_configuration,
+    OPENID: openid_configuration,
+    OAUTH: openid_configuration,
+}
+"""Path → what the document there says."""
+
+ANSWERS: Mapping[str, Callable[[AuthServices, TokenRequest], TokenAnswer]] = {
+    "/auth/token": token.answer,
+    "/auth/introspect": introspect.answer,
+    "/auth/revoke": revoke.answer,
+}
+"""Path → what answers a form that is posted there."""
+
+KEYS_KEPT_S = 300
+"""Seconds for which whoever verifies ID tokens may keep our keys."""
 
 
 def auth_blueprint(services: AuthServices) -> Blueprint:
     """Return the paths of authorization and its discovery."""
     blueprint = Blueprint("auth", __name__)
-    configuration = dumps(
-        smart_configuration(services.token_url, services.scopes_supported)
-    )
+    for path, answer in ANSWERS.items():
+        view = _endpoint(services, answer)
+        blueprint.add_url_rule(path, path.rpartition("/")[2], view, methods=["POST"])
+    for number, (path, describe) in enumerate(WELL_KNOWN.items()):
+        document = dumps(describe(services))
+        blueprint.add_url_rule(path, f"discovery-{number}", _document(document))
+    blueprint.add_url_rule(JWKS_PATH, "jwks", _keys(services))
+    return blueprint
 
-    @blueprint.post("/auth/token")
-    def token() -> Response:
+
+def _endpoint(
+    services: AuthServices,
+    answer: Callable[[AuthServices, TokenRequest], TokenAnswer],
+) -> Callable[[], Response]:
+    def view() -> Response:
         reply = answer(services, _token_request())
         return Response(reply.body, status=reply.status, headers=dict(reply.headers))
 
-    @blueprint.get(WELL_KNOWN)
-    @blueprint.get(f"/fhir{WELL_KNOWN}")
-    def configuration_document() -> Response:
-        response = Response(configuration, mimetype="application/json")
-        response.headers["Access-Control-Allow-Origin"] = "*"
+    return view
+
+
+def _document(body: bytes) -> Callable[[], Response]:
+    """Return what answers with JSON, whatever `Accept` says, to pages of anybody."""
+    headers = {"Access-Control-Allow-Origin": "*"}
+    return lambda: Response(body, mimetype="application/json", headers=headers)
+
+
+def _keys(services: AuthServices) -> Callable[[], Response]:
+    def view() -> Response:
+        response = _document(dumps(public_jwks(services)))()
+        response.headers["Cache-Control"] = f"public, max-age={KEYS_KEPT_S}"
         return response
 
-    return blueprint
+    return view
 
 
 def _token_request() -> TokenRequest:

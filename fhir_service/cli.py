@@ -19,7 +19,8 @@ a command does is in `fhir_service.commands`, imported when it runs:
 | audit export | `audit.export(settings)` | `path` |
 | bench | `bench.run(settings)` | `full, only, as_json` |
 | client add, list, rotate, remove | `client.add(services)`, ... | see there |
-| user add, list, remove | `user.add(services)`, ... | see there |
+| rotate-keys | `rotate_keys.id_token(services)` | |
+| user add, list, change, remove, ... | `user.add(services)`, ... | see there |
 
 The first argument is the `Settings`, or the `AuthServices` that
 `fhir_service.app.open_auth_services(settings)` yields.
@@ -287,6 +288,7 @@ def key_options(command: Callable[..., None]) -> Callable[..., None]:
     options = (
         click.option("--jwks", type=click.Path(exists=True), help="Its JWKS or JWK."),
         click.option("--key-dir", type=click.Path(), help="Generate a key in here."),
+        click.option("--jwks-uri", help="Where it publishes its JWKS."),
         click.option(
             "--algorithm",
             type=click.Choice(["ES384", "RS384"]),
@@ -300,7 +302,9 @@ def key_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-def _key(jwks: str | None, key_dir: str | None, algorithm: str) -> Any:
+def _key(
+    jwks: str | None, key_dir: str | None, algorithm: str, jwks_uri: str | None
+) -> Any:
     from pathlib import Path  # noqa: PLC0415 - `--help` is quick
 
     source = _function("client.KeySource")
@@ -308,7 +312,61 @@ def _key(jwks: str | None, key_dir: str | None, algorithm: str) -> Any:
         jwks=Path(jwks) if jwks else None,
         directory=Path(key_dir) if key_dir else None,
         algorithm=algorithm,
+        uri=jwks_uri,
     )
+
+
+APP_OPTIONS = (
+    "kind",
+    "auth",
+    "redirect_uris",
+    "launch_uri",
+    "origins",
+    "without_pkce",
+    "token_lifetime_s",
+    "refresh_lifetime_s",
+)
+"""Options of `commands.client.AppOptions`; a test holds them against it."""
+
+
+def app_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that say what an app is."""
+    options = (
+        click.option(
+            "--kind",
+            type=click.Choice(["backend", "app"]),
+            default="backend",
+            show_default=True,
+            help="Whether it acts by itself or for a person.",
+        ),
+        click.option(
+            "--auth",
+            type=click.Choice(["key", "secret", "none"]),
+            default="key",
+            show_default=True,
+            help="How it proves who it is.",
+        ),
+        click.option(
+            "--redirect-uri", "redirect_uris", multiple=True, help="Exact; of an app."
+        ),
+        click.option("--launch-uri", help="Where an EHR launch of the app begins."),
+        click.option(
+            "--origin",
+            "origins",
+            multiple=True,
+            help="Of its pages, for CORS; those of its redirect URIs where absent.",
+        ),
+        click.option(
+            "--without-pkce", is_flag=True, help="For an app of SMART 1.0 alone."
+        ),
+        click.option("--token-lifetime", "token_lifetime_s", type=int, help="Seconds."),
+        click.option(
+            "--refresh-lifetime", "refresh_lifetime_s", type=int, help="Seconds."
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
 
 
 @client.command("add")
@@ -319,13 +377,22 @@ def _key(jwks: str | None, key_dir: str | None, algorithm: str) -> Any:
 @click.option("--organization", help="Organization it acts for, Organization/ID.")
 @click.option("--source", "sources", multiple=True, help="Device source it feeds.")
 @key_options
+@app_options
+@as_json
 def client_add(
-    *, jwks: str | None, key_dir: str | None, algorithm: str, **options: Any
+    *,
+    jwks: str | None,
+    key_dir: str | None,
+    algorithm: str,
+    jwks_uri: str | None,
+    **options: Any,
 ) -> None:
-    """Register a backend client."""
+    """Register a backend client, or an app."""
+    app = {name: options.pop(name) for name in APP_OPTIONS}
     run_with_services(
         "client.add",
-        key=_key(jwks, key_dir, algorithm),
+        key=_key(jwks, key_dir, algorithm, jwks_uri),
+        app=_function("client.AppOptions")(**app),
         **{**options, "scopes": _words(options["scopes"])},
     )
 
@@ -344,12 +411,19 @@ def client_list(*, as_json: bool) -> None:
 @client.command("rotate")
 @client_id_argument
 @key_options
-def client_rotate(
-    *, client_id: str, jwks: str | None, key_dir: str | None, algorithm: str
+@click.option("--secret", is_flag=True, help="Give it a new secret.")
+def client_rotate(  # noqa: PLR0913 - one argument an option
+    *,
+    client_id: str,
+    jwks: str | None,
+    key_dir: str | None,
+    algorithm: str,
+    jwks_uri: str | None,
+    secret: bool,
 ) -> None:
-    """Replace a client's keys and end its tokens."""
-    key = _key(jwks, key_dir, algorithm)
-    run_with_services("client.rotate", client_id=client_id, key=key)
+    """Replace a client's keys or secret and end its tokens."""
+    key = _key(jwks, key_dir, algorithm, jwks_uri)
+    run_with_services("client.rotate", client_id=client_id, key=key, secret=secret)
 
 
 @client.command("remove")
@@ -357,6 +431,15 @@ def client_rotate(
 def client_remove(*, client_id: str) -> None:
     """Close a client and end its tokens."""
     run_with_services("client.remove", client_id=client_id)
+
+
+@main.command("rotate-keys")
+@click.option("--id-token", is_flag=True, help="The key that signs ID tokens.")
+def rotate_keys(*, id_token: bool) -> None:
+    """Let a new key take over from the one in use."""
+    if not id_token:
+        raise click.UsageError("Say which: --id-token.")
+    run_with_services("rotate_keys.id_token")
 
 
 ROLES = (
@@ -367,6 +450,11 @@ ROLES = (
     "administrator",
 )
 """What a person may be; a test holds it against `auth.users.Role`."""
+
+
+language = click.option(
+    "--language", type=click.Choice(("en", "es")), help="Of the pages they see."
+)
 
 
 @main.group()
@@ -380,6 +468,10 @@ def user() -> None:
 @click.option("--role", type=click.Choice(ROLES), required=True)
 @click.option("--reference", help="The resource that is this person, Patient/ID.")
 @click.option("--organization", help="Organization they act for, Organization/ID.")
+@language
+@click.option(
+    "--break-glass", "may_break_glass", is_flag=True, help="May declare an emergency."
+)
 def user_add(*, role: str, **options: Any) -> None:
     """Add a person; the password is asked for, or read from standard input."""
     roles = import_module("fhir_service.auth.users").Role
@@ -392,6 +484,32 @@ def user_add(*, role: str, **options: Any) -> None:
 def user_list(*, as_json: bool) -> None:
     """Show every person."""
     run_with_services("user.listing", as_json=as_json)
+
+
+@user.command("change")
+@click.argument("username")
+@click.option("--name", help="For people.")
+@click.option("--reference", help="The resource that is this person, Patient/ID.")
+@click.option("--organization", help="Organization they act for, Organization/ID.")
+@language
+@click.option(
+    "--break-glass/--no-break-glass",
+    "may_break_glass",
+    default=None,
+    help="May declare an emergency.",
+)
+@click.option("--password", "asks_password", is_flag=True, help="Ask for a new one.")
+def user_change(*, asks_password: bool, **options: Any) -> None:
+    """Change a person; what is not named stays as it is."""
+    password = _function("user.ask_password")(sys.stdin) if asks_password else None
+    run_with_services("user.change", password=password, **options)
+
+
+@user.command("second-factor-reset")
+@click.argument("username")
+def user_second_factor_reset(*, username: str) -> None:
+    """Remove the second factor of a person who has lost it; their logins end."""
+    run_with_services("user.reset_second_factor", username=username)
 
 
 @user.command("remove")

@@ -21,9 +21,14 @@ from consent.references import Deployment as Place
 from fhir_service import audit_trail
 from fhir_service.access import Gate
 from fhir_service.audit_trail import AuthSink, CheckpointWriter
+from fhir_service.auth.endpoints import oauth_uris
+from fhir_service.auth.jwks_uri import KeyFetcher
+from fhir_service.auth.outgoing import outgoing
 from fhir_service.auth.services import AuthServices
+from fhir_service.auth.supported_scopes import scopes_supported
 from fhir_service.exchange import Services
 from fhir_service.interactions import capabilities
+from fhir_service.interactions.received import WRITABLE
 from fhir_service.metrics import Metrics
 from fhir_service.policy_trail import record_policy
 from fhir_service.settings import Settings, SettingsError, make_data_dir
@@ -45,8 +50,8 @@ QUARANTINE = "quarantine"
 SECRET = "secret"  # noqa: S105 - a name
 """What sealed secrets of people and of the service are bound to."""
 
-SCOPES = ("system/*.cruds", "system/*.rs")
-"""What discovery lists; backend services ask for these or for parts of them."""
+SCOPES = scopes_supported(WRITABLE)
+"""What discovery lists; clients ask for these or for parts of them."""
 
 
 def now_us() -> int:
@@ -244,9 +249,11 @@ def _assemble(  # noqa: PLR0913, PLR0917 - the parts that meet here
         random=secrets.token_bytes,
         public_url=settings.public_url,
         scopes_supported=SCOPES,
+        fetcher=KeyFetcher(outgoing(settings.public_url, settings.jwks_networks)),
         token_lifetime_s=settings.token_lifetime_s,
         refresh_lifetime_s=settings.refresh_lifetime_s,
         session_lifetime_s=settings.session_lifetime_s,
+        second_factor_roles=frozenset(settings.second_factor_roles),
     )
     gate = Gate(
         repository, DefaultPolicy(settings.default_policy), clock, metrics.failed
@@ -267,7 +274,7 @@ def _assemble(  # noqa: PLR0913, PLR0917 - the parts that meet here
         capabilities=cache(
             lambda: fhir_json.dumps(
                 capabilities.statement(
-                    base_url, auth.token_url, update_creates=settings.update_creates
+                    base_url, oauth_uris(auth), update_creates=settings.update_creates
                 )
             )
         ),

@@ -80,8 +80,8 @@ class OAuthError(StrEnum):
 OAUTH_STATUS: Mapping[OAuthError, int] = MappingProxyType(
     {
         OAuthError.INVALID_REQUEST: 400,
-        # RFC 6749 §5.2: 401 is for Basic, which is not offered; tools for backend
-        # services take 400 for an assertion that fails.
+        # RFC 6749 §5.2: 401 is for who used the Authorization header, and the token
+        # endpoint says so; tools for backend services take 400 for an assertion.
         OAuthError.INVALID_CLIENT: 400,
         OAuthError.INVALID_GRANT: 400,
         OAuthError.UNAUTHORIZED_CLIENT: 400,

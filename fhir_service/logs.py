@@ -79,6 +79,9 @@ MAX_FRAMES = 30
 TRUSTED_LIBRARIES = frozenset({"_granian"})
 """Loggers whose message is shown: it names processes and addresses, not requests."""
 
+SILENT_LIBRARIES = ("authlib",)
+"""Loggers of which nothing is kept at any level: Authlib's are told whole tokens."""
+
 _LEVELS: Mapping[LogLevel, int] = MappingProxyType(
     {
         "debug": logging.DEBUG,
@@ -199,6 +202,14 @@ class LibraryHandler(logging.Handler):
         self._logger.log(record.levelno, "library", **fields)
 
 
+def silence_libraries() -> None:
+    """Let nothing of the silent libraries reach a handler of anybody else's."""
+    for name in SILENT_LIBRARIES:
+        logger = logging.getLogger(name)
+        logger.handlers[:] = [logging.NullHandler()]
+        logger.propagate = False
+
+
 def library_handler(level_name: LogLevel, log_format: LogFormat) -> LibraryHandler:
     """Return a handler for the logging configuration of a library's own process."""
     return LibraryHandler(
@@ -225,6 +236,7 @@ def configure(settings: Settings, stream: TextIO) -> LibraryHandler:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(max(level, logging.INFO))
+    silence_libraries()
     return handler
 
 

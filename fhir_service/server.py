@@ -9,6 +9,8 @@ import ctypes
 import shutil
 import signal
 import socket
+import ssl
+import stat
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -17,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from fhir_service import logs
 from fhir_service.settings import (
+    PREFIX,
     Settings,
     SettingsError,
     make_data_dir,
@@ -73,11 +76,12 @@ def serve(settings: Settings, target: str = TARGET) -> None:
 
     """
     from granian import Granian  # noqa: PLC0415 - only a process that serves needs it
-    from granian.constants import HTTPModes, Interfaces  # noqa: PLC0415
+    from granian.constants import HTTPModes, Interfaces, SSLProtocols  # noqa: PLC0415
     from granian.http import HTTP1Settings  # noqa: PLC0415
     from granian.log import LogLevels  # noqa: PLC0415
 
     probe_address(settings)
+    probe_certificate(settings)
     make_data_dir(settings)
     with ExitStack() as stack:
         if settings.workers > 1:
@@ -94,6 +98,9 @@ def serve(settings: Settings, target: str = TARGET) -> None:
             http=HTTPModes.http1,
             http1_settings=HTTP1Settings(header_read_timeout=HEADER_TIMEOUT_MS),
             websockets=False,
+            ssl_cert=settings.tls_certificate,
+            ssl_key=settings.tls_key,
+            ssl_protocol_min=SSLProtocols.tls12,
             log_level=LogLevels(settings.log_level),
             log_dictconfig=log_config(settings),
         ).serve()
@@ -122,6 +129,49 @@ def probe_address(settings: Settings) -> None:
             f"FHIR_SERVICE_HOST and FHIR_SERVICE_PORT: cannot listen at "
             f"{settings.host}:{settings.port}: {error.strerror}."
         ) from None
+
+
+def probe_certificate(settings: Settings) -> None:
+    """Load certificate and key for a moment, to say clearly where that fails.
+
+    Raises:
+        SettingsError: where one cannot be read, the two do not belong together, or
+            others than its owner may read the key.
+
+    """
+    certificate, key = settings.tls_certificate, settings.tls_key
+    if certificate is None or key is None:
+        return
+    for name, path in (("TLS_CERTIFICATE", certificate), ("TLS_KEY", key)):
+        try:
+            path.read_bytes()
+        except OSError as error:
+            raise SettingsError(
+                f"{PREFIX}{name}: the file cannot be read: {error.strerror}."
+            ) from None
+    _refuse_open_key(key)
+    try:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key, password="")
+    except (ssl.SSLError, ValueError):
+        raise SettingsError(
+            f"{PREFIX}TLS_CERTIFICATE and {PREFIX}TLS_KEY: no certificate (PEM) and "
+            f"its unencrypted key."
+        ) from None
+
+
+def _refuse_open_key(key: Path) -> None:
+    """Refuse a key that others may read; root may lend it to one group.
+
+    As PostgreSQL does for `ssl_key_file`.
+    """
+    status = key.stat()
+    allowed = 0o640 if status.st_uid == 0 else 0o600
+    if stat.S_IMODE(status.st_mode) & ~allowed & 0o777:
+        raise SettingsError(
+            f"{PREFIX}TLS_KEY: others than its owner may use the file; "
+            f"its mode must be 0600."
+        )
 
 
 def _metrics_dir(settings: Settings, stack: ExitStack) -> Path:

@@ -23,6 +23,15 @@ TEST_PREFIX = "FHIR_SERVICE_TEST_"
 MAX_DIGITS = 12
 """Of a whole number; a longer one is a typing error."""
 
+ROLES = (
+    "patient",
+    "related-person",
+    "practitioner",
+    "compliance-officer",
+    "administrator",
+)
+"""What a person may be; a test holds it against `auth.users.Role`."""
+
 MASK = "***"
 """What stands in place of a secret."""
 
@@ -56,7 +65,10 @@ class Settings:
     body_deadline_s: int
     response_deadline_s: int
     stop_deadline_s: int
+    tls_certificate: Path | None
+    tls_key: Path | None
     trusted_proxies: tuple[Network, ...]
+    jwks_networks: tuple[Network, ...]
     time_zone: ZoneInfo
     default_policy: Policy
     update_creates: bool
@@ -67,6 +79,7 @@ class Settings:
     refresh_lifetime_s: int
     page_lifetime_s: int
     session_lifetime_s: int
+    second_factor_roles: tuple[str, ...]
     log_level: LogLevel
     log_format: LogFormat
     access_log: bool
@@ -128,12 +141,29 @@ def _one_of(*choices: str) -> Callable[[str], str]:
     return parse
 
 
+def _several_of(*choices: str) -> Callable[[str], tuple[str, ...]]:
+    def parse(text: str) -> tuple[str, ...]:
+        found = tuple(part.strip() for part in text.split(",") if part.strip())
+        if not set(found) <= set(choices):
+            raise ValueError(f"must be of {', '.join(choices)}, with commas between")
+        return found
+
+    return parse
+
+
 def _boolean(text: str) -> bool:
     return _one_of("true", "false")(text) == "true"
 
 
 def _directory(text: str) -> Path:
     return Path(text).expanduser().absolute()
+
+
+def _file(text: str) -> Path | None:
+    """Return a path, or None; what is there is for whoever opens it to say."""
+    if text and not Path(text).is_absolute():
+        raise ValueError("must be an absolute path")
+    return Path(text) if text else None
 
 
 def _host(text: str) -> str:
@@ -298,11 +328,35 @@ SETTINGS: tuple[Setting, ...] = (
         "than a body may take to arrive.",
     ),
     Setting(
+        name="tls_certificate",
+        parse=_file,
+        default="",
+        means="File of the certificate and its chain (PEM), with which the service "
+        "speaks TLS 1.2 or 1.3 itself; the public URL must be https then.",
+        default_means="none: plain HTTP, for a proxy in front",
+    ),
+    Setting(
+        name="tls_key",
+        parse=_file,
+        default="",
+        means="File of the certificate's private key (PEM, not encrypted), which "
+        "nobody but its owner may read.",
+        default_means="none",
+    ),
+    Setting(
         name="trusted_proxies",
         parse=_networks,
         default="",
         means="Addresses or networks, with commas between, whose `X-Forwarded-For` "
         "is believed.",
+        default_means="none",
+    ),
+    Setting(
+        name="jwks_networks",
+        parse=_networks,
+        default="",
+        means="Networks, with commas between, that are not public and from which keys "
+        "of clients are fetched all the same, where a client publishes them there.",
         default_means="none",
     ),
     Setting(
@@ -373,6 +427,14 @@ SETTINGS: tuple[Setting, ...] = (
         parse=_integer(60, 7 * _DAY_S),
         default="28800",
         means="Seconds after which a person logs in again.",
+    ),
+    Setting(
+        name="second_factor_roles",
+        parse=_several_of(*ROLES),
+        default="",
+        means="Roles, with commas between, whose logins open nothing before a second "
+        f"factor is set up: {', '.join(f'`{role}`' for role in ROLES)}.",
+        default_means="none",
     ),
     Setting(
         name="log_level",
@@ -499,6 +561,15 @@ def _contradictions(values: Mapping[str, Any]) -> Iterable[str]:
             f"{PREFIX}BODY_MEMORY_BYTES must not be less than "
             f"{PREFIX}DEVICE_BODY_BYTES."
         )
+    yield from _tls_contradictions(values)
+
+
+def _tls_contradictions(values: Mapping[str, Any]) -> Iterable[str]:
+    certificate, key = values["tls_certificate"], values["tls_key"]
+    if (certificate is None) != (key is None):
+        yield f"{PREFIX}TLS_CERTIFICATE and {PREFIX}TLS_KEY must be set together."
+    if certificate is not None and not values["public_url"].startswith("https:"):
+        yield f"{PREFIX}PUBLIC_URL must be https where {PREFIX}TLS_CERTIFICATE is set."
 
 
 def make_data_dir(settings: Settings) -> Path:
@@ -528,6 +599,8 @@ def shown(settings: Settings) -> dict[str, str]:
 def _text(value: object, name: str) -> str:
     if name == "database_url":
         return masked_url(str(value))
+    if value is None:
+        return ""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, tuple):

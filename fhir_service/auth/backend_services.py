@@ -76,6 +76,11 @@ class Assertion:
         return str(self.claims["sub"])
 
     @property
+    def key_id(self) -> str | None:
+        """The key that it claims to be signed with."""
+        return self.header.get("kid")
+
+    @property
     def digest(self) -> bytes:
         """What makes it recognisable when it comes again: client and `jti`."""
         text = f"{self.claims['sub']}\x00{self.claims['jti']}"
@@ -131,22 +136,22 @@ def _object(segment: str) -> Mapping[str, Any]:
     return value
 
 
-def verify(
-    assertion: Assertion, keys: tuple[ClientKey, ...], *, audience: str, now_us: int
+def check(
+    assertion: Assertion, *, audience: str, now_us: int, jwks_uri: str | None = None
 ) -> None:
-    """Return where the assertion is signed by one of `keys` and valid now.
+    """Return where header and claims are right for now; no signature is verified yet.
 
-    Whether it was used before is for the transaction that issues the token.
+    Args:
+        assertion: What was read.
+        audience: The token endpoint: the only one that it may be meant for.
+        now_us: Microseconds since 1970.
+        jwks_uri: Where the client publishes its keys: the only `jku` there may be.
 
     Raises:
         AssertionRefused: with the first rule that it breaks.
 
     """
-    key = _key(assertion.header, keys)
-    try:
-        jws.deserialize_compact(assertion.text, key.key, algorithms=[key.algorithm])
-    except (JoseError, ValueError, TypeError):
-        raise AssertionRefused("bad-signature") from None
+    _check_header(assertion.header, jwks_uri)
     claims = assertion.claims
     if claims["iss"] != claims["sub"]:
         raise AssertionRefused("iss-is-not-sub")
@@ -155,19 +160,43 @@ def verify(
     _check_times(claims, now_us)
 
 
-def _key(header: Mapping[str, Any], keys: tuple[ClientKey, ...]) -> ClientKey:
+def verify(assertion: Assertion, keys: tuple[ClientKey, ...]) -> None:
+    """Return where the assertion is signed by one of `keys`.
+
+    Whether it was used before is for the transaction that issues the token.
+
+    Raises:
+        AssertionRefused: where it is not.
+
+    """
+    key = _key(assertion.header, keys)
+    try:
+        jws.deserialize_compact(assertion.text, key.key, algorithms=[key.algorithm])
+    except (JoseError, ValueError, TypeError):
+        raise AssertionRefused("bad-signature") from None
+
+
+def _check_header(header: Mapping[str, Any], jwks_uri: str | None) -> None:
     algorithm, kind = header.get("alg"), header.get("typ", "JWT")
     if not isinstance(algorithm, str) or algorithm not in ALGORITHMS:
         raise AssertionRefused("wrong-alg")
     if not isinstance(kind, str) or kind.upper() != "JWT":
         raise AssertionRefused("wrong-typ")
-    if _FOREIGN_KEYS & header.keys():
+    if not isinstance(header.get("kid", ""), str):
+        raise AssertionRefused("unknown-kid")
+    foreign = _FOREIGN_KEYS & header.keys()
+    if jwks_uri is not None and header.get("jku") == jwks_uri:
+        foreign -= {"jku"}
+    if foreign:
         raise AssertionRefused("foreign-key")
+
+
+def _key(header: Mapping[str, Any], keys: tuple[ClientKey, ...]) -> ClientKey:
     if "kid" in header:
         keys = tuple(key for key in keys if key.id == header["kid"])
     if len(keys) != 1:
         raise AssertionRefused("unknown-kid")
-    if keys[0].algorithm != algorithm:
+    if keys[0].algorithm != header["alg"]:
         raise AssertionRefused("wrong-alg")
     return keys[0]
 

@@ -1,73 +1,48 @@
 """Programs that may ask for tokens: registered, given new keys, removed.
 
-Each change and its audit leaf are one transaction; a change of keys or a removal ends
-every token of the client at once.
+Each change and its audit leaf are one transaction; new keys, a new secret or a removal
+end every token of the client at once.
 
 https://hl7.org/fhir/smart-app-launch/STU2.2/client-confidential-asymmetric.html
 """
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
 
 from conformance.issues import FHIRError, IssueType
 from fhir_service.auth.events import AuthEvent, AuthEventKind
 from fhir_service.auth.keys import canonical_jwks
-from fhir_service.auth.scopes import parse_scope
+from fhir_service.auth.registration import (
+    AuthMethod,
+    ClientKind,
+    Registration,
+    checked,
+    optional_address,
+    secret_hash,
+)
 from fhir_service.auth.services import AuthServices
+from fhir_service.auth.token_hash import new_token
 from fhir_service.storage import registrations
 from fhir_service.storage.engine import Transaction
 from fhir_service.storage.registrations import Client
 
-
-class ClientKind(StrEnum):
-    """How a client gets its tokens."""
-
-    BACKEND = "backend"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Registration:
-    """What an operator says about a new client.
-
-    Attributes:
-        client_id: Its name in every protocol.
-        name: Its name for people.
-        jwks: Its public keys as a JWKS or a JWK.
-        scopes: Scopes that it may be granted.
-        purposes: v3-ActReason codes; without one, consent permits it nothing.
-        organization: `Organization/id` behind it.
-        sources: Device sources it may speak for.
-        kind: How it gets its tokens.
-
-    """
-
-    client_id: str
-    name: str
-    jwks: bytes
-    scopes: tuple[str, ...]
-    purposes: tuple[str, ...] = ()
-    organization: str | None = None
-    sources: tuple[str, ...] = ()
-    kind: ClientKind = ClientKind.BACKEND
+__all__ = [
+    "AuthMethod",
+    "ClientKind",
+    "Registration",
+    "as_json",
+    "new_secret",
+    "register",
+    "remove",
+    "rotate",
+    "rotate_secret",
+    "rotate_uri",
+]
 
 
-_PATTERNS = {
-    "client_id": re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,63}"),
-    "purpose": re.compile(r"[A-Z]{2,32}"),
-    "organization": re.compile(r"Organization/[A-Za-z0-9.-]{1,64}"),
-    "source": re.compile(r"[a-z0-9][a-z0-9-]{0,63}"),
-}
-
-_EXAMPLES = {
-    "client_id": "letters, digits and ._~-, at most 64",
-    "purpose": "a v3-ActReason code such as TREAT",
-    "organization": "a reference such as Organization/clinic",
-    "source": "a device source such as open-mhealth",
-}
-
-_NAME_LENGTH = 128
+def new_secret(services: AuthServices) -> str:
+    """Return a secret for a client: 256 random bits, to be shown once."""
+    return new_token(services.random)
 
 
 def register(services: AuthServices, registration: Registration) -> Client:
@@ -79,7 +54,8 @@ def register(services: AuthServices, registration: Registration) -> Client:
 
     """
     now = services.clock()
-    new = _checked(registration, now)
+    new = checked(registration, now)
+    _check_jwks_uri(services, new.jwks_uri)
 
     def work(transaction: Transaction) -> Client:
         if not registrations.add_client(transaction, new):
@@ -95,19 +71,75 @@ def rotate(services: AuthServices, client_id: str, jwks: bytes) -> Client:
 
     Raises:
         FHIRError: `value` for keys that cannot be used, `not-found` where there is no
-            such active client.
+            such active client, `business-rule` where it has no keys.
 
     """
-    now, keys = services.clock(), canonical_jwks(jwks)
-    return _change(
-        services,
-        client_id,
-        AuthEventKind.CLIENT_ROTATED,
-        now,
-        lambda transaction: registrations.rotate_client(
-            transaction, client_id, jwks=keys, now=now
-        ),
+    return _prove_by(
+        services, client_id, AuthMethod.KEY, _Proof(jwks=canonical_jwks(jwks))
     )
+
+
+def rotate_uri(services: AuthServices, client_id: str, jwks_uri: str) -> Client:
+    """Let the client's keys be those at an address, end its tokens, and return it.
+
+    Raises:
+        FHIRError: as `rotate`.
+
+    """
+    _check_jwks_uri(services, jwks_uri)
+    proof = _Proof(jwks_uri=optional_address(jwks_uri, "jwks_uri"))
+    return _prove_by(services, client_id, AuthMethod.KEY, proof)
+
+
+def rotate_secret(services: AuthServices, client_id: str, secret: str) -> Client:
+    """Replace the client's secret, end its tokens, and return it.
+
+    Raises:
+        FHIRError: `value` for a secret that was not made by `new_secret`, `not-found`
+            where there is no such active client, `business-rule` where it has none.
+
+    """
+    proof = _Proof(secret_hash=secret_hash(secret))
+    return _prove_by(services, client_id, AuthMethod.SECRET, proof)
+
+
+def _check_jwks_uri(services: AuthServices, uri: str | None) -> None:
+    """Refuse keys over plain http, but on a machine that tries the service out."""
+    if uri is not None and not uri.startswith("https:") and not services.plain_cookies:
+        raise FHIRError(IssueType.VALUE, "Keys are fetched over https.", "jwks_uri")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Proof:
+    """What a client proves itself by from now on: one of the three."""
+
+    jwks: str = ""
+    jwks_uri: str | None = None
+    secret_hash: bytes | None = None
+
+
+def _prove_by(
+    services: AuthServices, client_id: str, method: AuthMethod, proof: _Proof
+) -> Client:
+    now = services.clock()
+
+    def change(transaction: Transaction) -> bool:
+        client = registrations.find_client(transaction, client_id)
+        if client is not None and client.auth_method != method:
+            raise FHIRError(
+                IssueType.BUSINESS_RULE,
+                f"The client proves itself by {client.auth_method}.",
+            )
+        return registrations.rotate_client(
+            transaction,
+            client_id,
+            jwks=proof.jwks,
+            jwks_uri=proof.jwks_uri,
+            secret_hash=proof.secret_hash,
+            now=now,
+        )
+
+    return _change(services, client_id, AuthEventKind.CLIENT_ROTATED, now, change)
 
 
 def remove(services: AuthServices, client_id: str) -> Client:
@@ -162,54 +194,8 @@ def _audit(
     transaction.audit(services.audit.leaf(event))
 
 
-def _checked(registration: Registration, now: int) -> Client:
-    _check("client_id", registration.client_id)
-    for purpose in registration.purposes:
-        _check("purpose", purpose)
-    for source in registration.sources:
-        _check("source", source)
-    if registration.organization is not None:
-        _check("organization", registration.organization)
-    name = registration.name.strip()
-    if not 1 <= len(name) <= _NAME_LENGTH or not name.isprintable():
-        raise FHIRError(IssueType.VALUE, "A name is one line of 1 to 128 characters.")
-    return Client(
-        client_id=registration.client_id,
-        name=name,
-        kind=registration.kind.value,
-        jwks=canonical_jwks(registration.jwks),
-        scopes=_scopes(registration.scopes),
-        purposes=tuple(dict.fromkeys(registration.purposes)),
-        organization=registration.organization,
-        sources=tuple(dict.fromkeys(registration.sources)),
-        created=now,
-    )
-
-
-def _check(kind: str, value: str) -> None:
-    if not _PATTERNS[kind].fullmatch(value):
-        raise FHIRError(
-            IssueType.VALUE, f"{value[:64]!r} is not {_EXAMPLES[kind]}.", kind
-        )
-
-
-def _scopes(values: tuple[str, ...]) -> str:
-    words = [word for value in values for word in value.split()]
-    for word in words:
-        scope = parse_scope(word)
-        if scope is None or scope.level != "system":
-            raise FHIRError(
-                IssueType.VALUE,
-                f"{word[:128]!r} is not a scope such as system/Observation.rs.",
-                "scope",
-            )
-    if not words:
-        raise FHIRError(IssueType.VALUE, "A client has at least one scope.", "scope")
-    return " ".join(dict.fromkeys(words))
-
-
 def as_json(client: Client) -> dict[str, object]:
-    """Return `client` as a listing shows it: everything but the keys' numbers."""
+    """Return `client` as a listing shows it: everything but keys and secrets."""
     return {
         "client_id": client.client_id,
         "name": client.name,
@@ -219,6 +205,14 @@ def as_json(client: Client) -> dict[str, object]:
         "purposes": list(client.purposes),
         "organization": client.organization,
         "sources": list(client.sources),
+        "auth_method": client.auth_method,
+        "jwks_uri": client.jwks_uri,
+        "redirect_uris": list(client.redirect_uris),
+        "launch_uri": client.launch_uri,
+        "origins": list(client.origins),
+        "needs_pkce": client.needs_pkce,
+        "token_lifetime_s": client.token_lifetime_s,
+        "refresh_lifetime_s": client.refresh_lifetime_s,
         "created": client.created,
         "rotated": client.rotated,
         "removed": client.removed,

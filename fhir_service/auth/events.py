@@ -41,6 +41,7 @@ class AuthEventKind(StrEnum):
     SECOND_FACTOR_REMOVED = "second-factor-removed"
     BREAK_GLASS = "break-glass"
     BREAK_GLASS_REFUSED = "break-glass-refused"
+    BREAK_GLASS_LISTED = "break-glass-listed"
     BREAK_GLASS_REVIEWED = "break-glass-reviewed"
     SIGNING_KEY_ROTATED = "signing-key-rotated"
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol
 
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, KeyParameters, RSAKey, import_key
@@ -48,6 +48,44 @@ class ClientKey:
     id: str | None
     algorithm: str
     key: PublicKey
+
+
+class KeysUnavailable(Exception):  # noqa: N818 - named as the event it becomes
+    """The keys that a client publishes cannot be had now.
+
+    Args:
+        reason: Our own word for the audit log; the client never sees it.
+
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class KeySource(Protocol):
+    """Where the keys of clients are that publish them at an address."""
+
+    def keys(self, uri: str, kid: str | None) -> tuple[ClientKey, ...]:
+        """Return the keys at `uri`; `kid` is the one that is sought.
+
+        Raises:
+            KeysUnavailable: where they cannot be had.
+
+        """
+
+
+class NoKeySource:
+    """Fetches nothing: clients that publish their keys cannot prove themselves."""
+
+    def keys(self, uri: str, kid: str | None) -> tuple[ClientKey, ...]:  # noqa: ARG002 - whatever is asked
+        """Refuse.
+
+        Raises:
+            KeysUnavailable: always.
+
+        """
+        raise KeysUnavailable("keys-are-not-fetched")
 
 
 def canonical_jwks(data: bytes) -> str:

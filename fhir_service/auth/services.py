@@ -6,14 +6,18 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from fhir_service.auth.events import AuditSink
+from fhir_service.auth.keys import KeySource, NoKeySource
 from fhir_service.auth.passwords import Passwords
 from fhir_service.auth.rate_limit import RateLimit, per_minute, per_second
 from fhir_service.storage.body import RequestSeal
 from fhir_service.storage.engine import Database
+from fhir_service.storage.expiry import Purge
 
 TOKEN_CLIENT = per_second(500, burst=1000)
 LOGIN_PAIR = per_minute(1, burst=5)
 LOGIN_ADDRESS = per_minute(30, burst=100)
+SECOND_FACTOR = RateLimit(burst=5, interval_us=15 * 60_000_000)
+BREAK_GLASS_LOOK_UP = RateLimit(burst=20, interval_us=3 * 60_000_000)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,12 +28,16 @@ class RateLimits:
         token_client: Authenticated token requests of one client.
         login_pair: Logins for one account from one address.
         login_address: Logins from one address.
+        second_factor: Codes for one account, wherever from; only after its password.
+        break_glass_look_up: Patients that one person looks up for an emergency.
 
     """
 
     token_client: RateLimit = TOKEN_CLIENT
     login_pair: RateLimit = LOGIN_PAIR
     login_address: RateLimit = LOGIN_ADDRESS
+    second_factor: RateLimit = SECOND_FACTOR
+    break_glass_look_up: RateLimit = BREAK_GLASS_LOOK_UP
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,8 +58,11 @@ class AuthServices:
         request_lifetime_s: How long a person has to answer an authorization request.
         session_lifetime_s: How long a login holds at most.
         session_idle_s: How long a login holds without a request.
+        second_factor_roles: Whose logins open nothing before a second factor is set up.
         passwords: Hashes and checks passwords.
         limits: How often each may try.
+        fetcher: Where the keys of clients are that publish them.
+        purge: Removes what has expired.
 
     """
 
@@ -68,8 +79,11 @@ class AuthServices:
     request_lifetime_s: int = 900
     session_lifetime_s: int = 8 * 3600
     session_idle_s: int = 30 * 60
+    second_factor_roles: frozenset[str] = frozenset()
     passwords: Passwords = field(default_factory=Passwords)
     limits: RateLimits = field(default_factory=RateLimits)
+    fetcher: KeySource = field(default_factory=NoKeySource)
+    purge: Purge = field(default_factory=Purge)
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.public_url)

@@ -3,24 +3,54 @@
 https://hl7.org/fhir/smart-app-launch/STU2.2/conformance.html
 """
 
-from collections.abc import Sequence
 from typing import Any
 
+from fhir_service.auth.endpoints import JWKS_PATH, endpoints
 from fhir_service.auth.keys import ALGORITHMS
+from fhir_service.auth.registration import AuthMethod
+from fhir_service.auth.services import AuthServices
 from fhir_service.auth.token import GRANT_TYPES
 
-CAPABILITIES = ("client-confidential-asymmetric", "permission-v1", "permission-v2")
+CAPABILITIES = (
+    "launch-standalone",
+    "launch-ehr",
+    "authorize-post",
+    "client-public",
+    "client-confidential-symmetric",
+    "client-confidential-asymmetric",
+    "sso-openid-connect",
+    "context-banner",
+    "context-style",
+    "context-ehr-patient",
+    "context-ehr-encounter",
+    "context-standalone-patient",
+    "permission-offline",
+    "permission-online",
+    "permission-patient",
+    "permission-user",
+    "permission-v1",
+    "permission-v2",
+)
+"""Capabilities of SMART that are served (§Capabilities)."""
+
+AUTH_METHODS = tuple(method.value for method in AuthMethod)
+"""How clients prove who they are."""
+
+RESPONSE_TYPES = ("code",)
+CHALLENGE_METHODS = ("S256",)
 
 
-def smart_configuration(
-    token_url: str, scopes_supported: Sequence[str]
-) -> dict[str, Any]:
+def smart_configuration(services: AuthServices) -> dict[str, Any]:
     """Return the `.well-known/smart-configuration` document."""
     return {
-        "token_endpoint": token_url,
-        "token_endpoint_auth_methods_supported": ["private_key_jwt"],
+        "issuer": services.public_url,
+        "jwks_uri": services.url(JWKS_PATH),
+        **endpoints(services),
+        "token_endpoint_auth_methods_supported": list(AUTH_METHODS),
         "token_endpoint_auth_signing_alg_values_supported": list(ALGORITHMS),
         "grant_types_supported": list(GRANT_TYPES),
-        "scopes_supported": list(scopes_supported),
+        "response_types_supported": list(RESPONSE_TYPES),
+        "code_challenge_methods_supported": list(CHALLENGE_METHODS),
+        "scopes_supported": list(services.scopes_supported),
         "capabilities": list(CAPABILITIES),
     }

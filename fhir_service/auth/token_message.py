@@ -9,9 +9,11 @@ https://www.rfc-editor.org/rfc/rfc6749#section-5
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 from urllib.parse import parse_qsl
 
 from conformance.fhir_json import dumps
+from fhir_service.auth.bearer import REALM
 from fhir_service.auth.events import AuthEvent, AuthEventKind
 from fhir_service.errors import OAUTH_STATUS, OAuthError, oauth_error
 
@@ -32,8 +34,12 @@ _SAID: Mapping[OAuthError, str] = MappingProxyType(
     {
         OAuthError.INVALID_REQUEST: "The request is not a well-formed token request.",
         OAuthError.INVALID_CLIENT: "The client did not prove its identity.",
+        OAuthError.INVALID_GRANT: "The code or token does not hold, for this client.",
+        OAuthError.UNAUTHORIZED_CLIENT: "The client may not use this grant type.",
         OAuthError.UNSUPPORTED_GRANT_TYPE: "This grant type is not supported.",
-        OAuthError.INVALID_SCOPE: "No scope that was asked for can be granted.",
+        OAuthError.INVALID_SCOPE: "What was asked for cannot be granted.",
+        OAuthError.INVALID_TOKEN: "The access token is unknown, expired or revoked.",
+        OAuthError.INSUFFICIENT_SCOPE: "The token or client may not do this.",
         OAuthError.TEMPORARILY_UNAVAILABLE: "Too many requests; try again later.",
     }
 )
@@ -48,7 +54,7 @@ class TokenRequest:
         content_type: The media type, without parameters.
         body: The form; None where it is longer than `MAX_BODY`.
         query: The query of the URL, which must be empty.
-        authorization: The header; other ways to authenticate are not served.
+        authorization: The header.
         address: Where it came from, for the audit log.
 
     """
@@ -76,33 +82,54 @@ class TokenAnswer:
     body: bytes
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class About:
+    """Whom a refusal concerns, as far as that is known.
+
+    Attributes:
+        client_id: The client, proven or claimed.
+        proven: Whether the client proved to be that.
+        user_id: The person whose authorization it was to use.
+        patient: Id of the Patient in context of that.
+
+    """
+
+    client_id: str | None = None
+    proven: bool = False
+    user_id: str | None = None
+    patient: str | None = None
+
+
 class TokenRefused(Exception):  # noqa: N818 - named as the event it becomes
     """No token.
 
     Args:
         error: The word that the client learns.
         reason: The word that the audit log learns.
-        client_id: The client, proven or claimed.
-        proven: Whether the client proved to be that.
+        about: Whom it concerns.
+        kind: What happened; a replay is more than a refusal.
         wait_us: Microseconds until it makes sense to try again.
+        challenged: Whether the client used HTTP authentication, and is told of it.
 
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a refusal may tell; two of it always
         self,
         error: OAuthError,
         reason: str,
         *,
-        client_id: str | None = None,
-        proven: bool = False,
+        about: About = About(),
+        kind: AuthEventKind = AuthEventKind.TOKEN_REFUSED,
         wait_us: int = 0,
+        challenged: bool = False,
     ) -> None:
         super().__init__(reason)
         self.error = error
         self.reason = reason
-        self.client_id = client_id
-        self.proven = proven
+        self.about = about
+        self.kind = kind
         self.wait_us = wait_us
+        self.challenged = challenged
 
 
 def read_form(request: TokenRequest) -> Mapping[str, str]:
@@ -130,24 +157,21 @@ def read_form(request: TokenRequest) -> Mapping[str, str]:
 
 def refusal_event(refused: TokenRefused, request: TokenRequest, now: int) -> AuthEvent:
     """Return what the audit log learns of a refusal."""
+    about = refused.about
     return AuthEvent(
-        kind=AuthEventKind.TOKEN_REFUSED,
+        kind=refused.kind,
         at=now,
-        client_id=refused.client_id,
-        proven=refused.proven,
+        client_id=about.client_id,
+        proven=about.proven,
+        user_id=about.user_id,
         address=request.address,
         reason=refused.reason,
+        patient=about.patient,
     )
 
 
-def granted_answer(token: str, scope: str, lifetime_s: int) -> TokenAnswer:
+def token_answer(body: Mapping[str, Any]) -> TokenAnswer:
     """Return the response that carries a token (§5.1)."""
-    body = {
-        "access_token": token,
-        "token_type": "bearer",
-        "expires_in": lifetime_s,
-        "scope": scope,
-    }
     return TokenAnswer(status=200, headers=_HEADERS, body=dumps(body))
 
 
@@ -155,6 +179,9 @@ def refusal_answer(refused: TokenRefused) -> TokenAnswer:
     """Return the response that says why there is none (§5.2)."""
     body = dumps(oauth_error(refused.error, _SAID[refused.error]))
     status, headers = OAUTH_STATUS[refused.error], dict(_HEADERS)
+    if refused.challenged:
+        status = 401
+        headers["WWW-Authenticate"] = f'Basic realm="{REALM}"'
     if refused.wait_us:
         status = 429
         headers["Retry-After"] = str(-(-refused.wait_us // 1_000_000))

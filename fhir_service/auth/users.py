@@ -1,25 +1,24 @@
-"""People who may log in: their accounts, and the log-in itself.
+"""People who may log in: their accounts.
 
-A wrong password and an unknown name get the same answer after the same work. Attempts
-are counted for each pair of account and address, and for each address: a stranger who
-guesses slows down the place he guesses from, and never shuts the owner out elsewhere.
+Whatever changes who a person is or how she proves it (password, reference, removal)
+ends her logins, and what she has let apps do, in the transaction that changes it.
 
 https://pages.nist.gov/800-63-4/sp800-63b.html
 """
 
 import re
 import unicodedata
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from types import MappingProxyType
+from typing import Any
 
 from conformance.issues import FHIRError, IssueType
-from fhir_service.auth import rate_limit, sessions
+from fhir_service.auth import second_factor
 from fhir_service.auth.events import AuthEvent, AuthEventKind
 from fhir_service.auth.services import AuthServices
-from fhir_service.auth.token_hash import new_token
-from fhir_service.storage import accounts, expiry, rate_buckets
+from fhir_service.storage import accounts, authorizations, second_factors
 from fhir_service.storage.accounts import Account
 from fhir_service.storage.engine import Transaction
 
@@ -52,6 +51,9 @@ _ORGANIZATION = re.compile(rf"Organization/{_ID}")
 _NAME_LENGTH = 128
 _ID_BYTES = 8
 
+LANGUAGES = ("en", "es")
+"""In which the pages are."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NewUser:
@@ -64,6 +66,8 @@ class NewUser:
         password: Hashed before anything is stored.
         reference: The person's own FHIR resource.
         organization: The organization the person acts for.
+        language: Of the pages; None for the browser's.
+        may_break_glass: Whether the person may break the glass; practitioners alone.
 
     """
 
@@ -73,6 +77,30 @@ class NewUser:
     password: str
     reference: str | None = None
     organization: str | None = None
+    language: str | None = None
+    may_break_glass: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UserChange:
+    """What an operator changes of a user; None stays as it is.
+
+    Attributes:
+        name: The name to show.
+        password: Hashed before anything is stored.
+        reference: The person's own FHIR resource.
+        organization: The organization the person acts for.
+        language: Of the pages.
+        may_break_glass: Whether the person may break the glass.
+
+    """
+
+    name: str | None = None
+    password: str | None = None
+    reference: str | None = None
+    organization: str | None = None
+    language: str | None = None
+    may_break_glass: bool | None = None
 
 
 def normalized(username: str) -> str:
@@ -88,8 +116,6 @@ def register(services: AuthServices, new: NewUser) -> Account:
             is, or ever was, another account's.
 
     """
-    now = services.clock()
-    _check(new)
     account = Account(
         user_id=services.random(_ID_BYTES).hex(),
         username=normalized(new.username),
@@ -98,195 +124,171 @@ def register(services: AuthServices, new: NewUser) -> Account:
         reference=new.reference,
         organization=new.organization,
         password_hash=services.passwords.hash(new.password),
-        created=now,
+        created=services.clock(),
+        language=new.language,
+        may_break_glass=new.may_break_glass,
     )
+
+    _check(account)
 
     def work(transaction: Transaction) -> Account:
         if not accounts.add_account(transaction, account):
             raise FHIRError(IssueType.DUPLICATE, "This user name was given before.")
-        event = AuthEvent(
-            kind=AuthEventKind.USER_ADDED, at=now, user_id=account.user_id
-        )
-        transaction.audit(services.audit.leaf(event))
+        _audit(services, transaction, AuthEventKind.USER_ADDED, account)
         return account
 
     return services.database.write(work)
 
 
-def remove(services: AuthServices, username: str) -> None:
-    """Close an account and end its sessions.
+def change(services: AuthServices, username: str, wanted: UserChange) -> Account:
+    """Change an account and return it as it is then.
+
+    Raises:
+        FHIRError: `not-found` where there is no such active account, `value` for what
+            cannot be stored.
+
+    """
+    hashed = (
+        None if wanted.password is None else services.passwords.hash(wanted.password)
+    )
+
+    def work(transaction: Transaction) -> Account:
+        account = _existing(transaction, username)
+        changed = _changed(account, wanted, hashed)
+        _check(changed)
+        accounts.change_account(transaction, changed)
+        if _is_another(account, changed):
+            _end_everything(transaction, account.user_id)
+        _audit(services, transaction, AuthEventKind.USER_CHANGED, account)
+        return changed
+
+    return services.database.write(work)
+
+
+def _changed(account: Account, wanted: UserChange, hashed: str | None) -> Account:
+    given = {
+        "name": None if wanted.name is None else wanted.name.strip(),
+        "reference": wanted.reference,
+        "organization": wanted.organization,
+        "language": wanted.language,
+        "may_break_glass": wanted.may_break_glass,
+        "password_hash": hashed,
+    }
+    told: dict[str, Any] = {
+        name: value for name, value in given.items() if value is not None
+    }
+    return replace(account, **told)
+
+
+def _is_another(before: Account, after: Account) -> bool:
+    """Whether what logins and apps rest on has changed."""
+    return any(getattr(before, name) != getattr(after, name) for name in _RESTED_ON)
+
+
+_RESTED_ON = ("password_hash", "reference", "organization", "may_break_glass")
+
+
+def reset_second_factor(services: AuthServices, username: str) -> bool:
+    """Remove a user's second factor and end her logins; False where she has none.
 
     Raises:
         FHIRError: `not-found` where there is no such active account.
 
     """
-    now = services.clock()
+
+    def work(transaction: Transaction) -> bool:
+        account = _existing(transaction, username)
+        _end_everything(transaction, account.user_id)
+        return second_factor.remove(
+            services, transaction, account, address=None, reason="reset-by-operator"
+        )
+
+    return services.database.write(work)
+
+
+def _existing(transaction: Transaction, username: str) -> Account:
+    account = accounts.find_account(transaction, normalized(username))
+    if account is None:
+        raise FHIRError(IssueType.NOT_FOUND, "There is no such active user.")
+    return account
+
+
+def _end_everything(transaction: Transaction, user_id: str) -> None:
+    """End a person's logins, and what she has let apps do."""
+    accounts.end_sessions(transaction, user_id)
+    authorizations.end_of_user(transaction, user_id)
+
+
+def _audit(
+    services: AuthServices,
+    transaction: Transaction,
+    kind: AuthEventKind,
+    account: Account,
+) -> None:
+    event = AuthEvent(kind=kind, at=services.clock(), user_id=account.user_id)
+    transaction.audit(services.audit.leaf(event))
+
+
+def remove(services: AuthServices, username: str) -> None:
+    """Close an account, end its logins, and what the person has let apps do.
+
+    Raises:
+        FHIRError: `not-found` where there is no such active account.
+
+    """
 
     def work(transaction: Transaction) -> None:
-        account = accounts.find_account(transaction, normalized(username))
-        if account is None:
-            raise FHIRError(IssueType.NOT_FOUND, "There is no such active user.")
-        accounts.remove_account(transaction, account.user_id, now)
-        event = AuthEvent(
-            kind=AuthEventKind.USER_REMOVED, at=now, user_id=account.user_id
-        )
-        transaction.audit(services.audit.leaf(event))
+        account = _existing(transaction, username)
+        accounts.remove_account(transaction, account.user_id, services.clock())
+        _end_everything(transaction, account.user_id)
+        second_factors.remove(transaction, account.user_id)
+        _audit(services, transaction, AuthEventKind.USER_REMOVED, account)
 
     services.database.write(work)
 
 
-def _check(new: NewUser) -> None:
-    if not _USERNAME.fullmatch(normalized(new.username)):
-        raise FHIRError(
-            IssueType.VALUE, "A user name has 1 to 64 characters and no space."
-        )
-    name = new.name.strip()
-    if not 1 <= len(name) <= _NAME_LENGTH or not name.isprintable():
-        raise FHIRError(IssueType.VALUE, "A name is one line of 1 to 128 characters.")
-    if new.organization is not None and not _ORGANIZATION.fullmatch(new.organization):
-        raise FHIRError(
-            IssueType.VALUE, "An organization is a reference: Organization/clinic."
-        )
-    type_ = RESOURCE.get(new.role)
-    if new.reference is None and type_ is None:
-        return
-    expected = type_ or _STAFF_RESOURCE
-    if not re.fullmatch(f"{expected}/{_ID}", new.reference or ""):
-        raise FHIRError(
-            IssueType.VALUE, f"A {new.role} is linked to a {expected}: {expected}/id."
-        )
+def _check(account: Account) -> None:
+    """Refuse an account that cannot be.
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Attempt:
-    """Somebody at the login page.
-
-    Attributes:
-        username: As typed.
-        password: As typed.
-        address: Where the request came from.
+    Raises:
+        FHIRError: `value`, naming what is wrong.
 
     """
-
-    username: str
-    password: str
-    address: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Outcome:
-    """What came of an attempt.
-
-    Attributes:
-        session: The secret of the new session; None where there is none.
-        wait_us: Microseconds to wait before the next attempt; above zero, the
-            password was not looked at.
-
-    """
-
-    session: str | None = None
-    wait_us: int = 0
+    for is_right, told in _rules(account):
+        if not is_right:
+            raise FHIRError(IssueType.VALUE, told)
 
 
-def log_in(services: AuthServices, attempt: Attempt) -> Outcome:
-    """Return a new session for the right user name and password."""
-    now = services.clock()
-    username = normalized(attempt.username)
-    wait_us = services.database.write(
-        lambda transaction: _admit(services, transaction, username, attempt, now)
+def _rules(account: Account) -> Iterator[tuple[bool, str]]:
+    """Yield whether each rule holds, and what it says."""
+    name, organization = account.name, account.organization
+    yield (
+        _USERNAME.fullmatch(account.username) is not None,
+        "A user name has 1 to 64 characters and no space.",
     )
-    if wait_us:
-        return Outcome(wait_us=wait_us)
-    with services.database.read() as snapshot:
-        account = accounts.find_account(snapshot, username)
-    stored = None if account is None else account.password_hash
-    right = services.passwords.matches(stored, attempt.password)
-    secret = new_token(services.random) if right else None
-    return services.database.write(
-        lambda transaction: _settle(
-            services, transaction, account, secret, attempt.address, now
-        )
+    yield (
+        1 <= len(name) <= _NAME_LENGTH and name.isprintable(),
+        "A name is one line of 1 to 128 characters.",
     )
-
-
-def _pair_key(username: str, address: str) -> bytes:
-    return rate_limit.key("login", username, rate_limit.place(address))
-
-
-def _admit(
-    services: AuthServices,
-    transaction: Transaction,
-    username: str,
-    attempt: Attempt,
-    now: int,
-) -> int:
-    """Take one attempt from each bucket; return the microseconds to wait if none."""
-    limits = services.limits
-    place = rate_limit.place(attempt.address)
-    buckets = (
-        (_pair_key(username, attempt.address), limits.login_pair),
-        (rate_limit.key("login-address", place), limits.login_address),
+    yield (
+        organization is None or _ORGANIZATION.fullmatch(organization) is not None,
+        "An organization is a reference: Organization/clinic.",
     )
-    expiry.purge_expired(transaction, now)
-    spent = [
-        (
-            key,
-            *rate_limit.spend(
-                limit, rate_buckets.bucket_full_at(transaction, key), now
-            ),
-        )
-        for key, limit in buckets
-    ]
-    wait_us = max(wait for _, _, wait in spent)
-    if wait_us:
-        event = AuthEvent(
-            kind=AuthEventKind.LOGIN_THROTTLED,
-            at=now,
-            address=attempt.address,
-            reason="throttled",
-        )
-        transaction.audit(services.audit.leaf(event))
-        return wait_us
-    for key, full_at, _ in spent:
-        rate_buckets.set_bucket(transaction, key, full_at)
-    return 0
-
-
-def _settle(  # noqa: PLR0913, PLR0917 - what was asked, found and decided
-    services: AuthServices,
-    transaction: Transaction,
-    account: Account | None,
-    secret: str | None,
-    address: str,
-    now: int,
-) -> Outcome:
-    """Open the session, or note the failure; the account is read again."""
-    user_id = None if account is None else account.user_id
-    unchanged = account is not None and account == accounts.find_account(
-        transaction, account.username
+    yield (
+        account.language is None or account.language in LANGUAGES,
+        f"A language is one of {', '.join(LANGUAGES)}.",
     )
-    if account is None or secret is None or not unchanged:
-        event = AuthEvent(
-            kind=AuthEventKind.LOGIN_FAILED,
-            at=now,
-            user_id=user_id,
-            address=address,
-            reason="unknown-user" if account is None else "wrong-password",
-        )
-        transaction.audit(services.audit.leaf(event))
-        return Outcome()
-    rate_buckets.fill_bucket(transaction, _pair_key(account.username, address))
-    token_id = sessions.open_session(services, transaction, account, secret, now)
-    event = AuthEvent(
-        kind=AuthEventKind.LOGIN,
-        at=now,
-        user_id=user_id,
-        proven=True,
-        address=address,
-        token_id=token_id,
+    yield (
+        not account.may_break_glass or account.role == Role.PRACTITIONER,
+        "Only a practitioner may break the glass.",
     )
-    transaction.audit(services.audit.leaf(event))
-    return Outcome(session=secret)
+    expected = RESOURCE.get(Role(account.role))
+    linked = expected or _STAFF_RESOURCE
+    yield (
+        (account.reference is None and expected is None)
+        or re.fullmatch(f"{linked}/{_ID}", account.reference or "") is not None,
+        f"A {account.role} is linked to a {linked}: {linked}/id.",
+    )
 
 
 def as_json(account: Account) -> dict[str, object]:
@@ -299,6 +301,8 @@ def as_json(account: Account) -> dict[str, object]:
         "active": account.removed is None,
         "reference": account.reference,
         "organization": account.organization,
+        "language": account.language,
+        "may_break_glass": account.may_break_glass,
         "created": account.created,
         "removed": account.removed,
     }

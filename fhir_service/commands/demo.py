@@ -21,7 +21,7 @@ from rich.text import Text
 
 from conformance import fhir_json
 from conformance.issues import FHIRError, IssueType
-from fhir_service.demo import clients, logins, query, seed
+from fhir_service.demo import clients, example_app, logins, query, seed
 from fhir_service.demo.logins import Login
 from fhir_service.demo.progress import Seeded
 from fhir_service.demo.seed import Size
@@ -156,13 +156,35 @@ def _ask_once(settings: Settings, shown: _Shown, console: Console) -> None:
 
 
 def _serve(settings: Settings, shown: _Shown, console: Console) -> None:
-    with _until_interrupted(), serving(settings) as server:
+    with (
+        _until_interrupted(),
+        serving(settings) as server,
+        _with_app(settings, console),
+    ):
         _introduce(shown, console)
         console.print("Ctrl-C ends it. Paste this; its token is good for 12 hours:\n")
         # Not through rich, which would wrap it.
         click.echo(command(shown.query, shown.token))
         if server.wait():
             raise FHIRError(IssueType.EXCEPTION, "The server ended by itself.")
+
+
+@contextmanager
+def _with_app(settings: Settings, console: Console) -> Iterator[None]:
+    """Serve the example app beside the service, where there is a place for it."""
+    try:
+        origin = example_app.origin_of(settings.public_url)
+    except ValueError as error:
+        console.print(f"No example app: {error}.")
+        yield
+        return
+    with example_app.serving(origin, f"{settings.public_url}/fhir") as is_served:
+        console.print(
+            f"Example SMART app: {origin} (log in as one of the people below)"
+            if is_served
+            else f"No example app: {origin} is taken."
+        )
+        yield
 
 
 @contextmanager

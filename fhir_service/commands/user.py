@@ -1,10 +1,10 @@
-"""`fhir-service user add|list|remove`.
+"""`fhir-service user add|list|change|second-factor-reset|remove`.
 
 A password is asked for at a terminal, or is the first line of standard input; it is
 never an argument, which other users of the machine could read.
 """
 
-from typing import TextIO
+from typing import Any, TextIO
 
 import click
 
@@ -23,6 +23,8 @@ def add(  # noqa: PLR0913 - one argument an option of the command
     reference: str | None,
     organization: str | None,
     password: str,
+    language: str | None = None,
+    may_break_glass: bool = False,
 ) -> None:
     """Store a user and say so.
 
@@ -39,9 +41,37 @@ def add(  # noqa: PLR0913 - one argument an option of the command
             password=password,
             reference=reference,
             organization=organization,
+            language=language,
+            may_break_glass=may_break_glass,
         ),
     )
     click.echo(f"User {account.username} ({account.role}) can log in.")
+
+
+def change(
+    services: AuthServices, *, username: str, password: str | None, **changes: Any
+) -> None:
+    """Change what is given of a user, and say so.
+
+    Raises:
+        FHIRError: `value` or `not-found`, as `users.change`.
+
+    """
+    wanted = users.UserChange(password=password, **changes)
+    account = users.change(services, username, wanted)
+    click.echo(f"User {account.username} is changed.")
+
+
+def reset_second_factor(services: AuthServices, *, username: str) -> None:
+    """Remove a user's second factor, end open logins, and say so.
+
+    Raises:
+        FHIRError: `not-found` where there is no such active user.
+
+    """
+    had_one = users.reset_second_factor(services, username)
+    state = "is removed" if had_one else "was not set up"
+    click.echo(f"The second factor of {username} {state}; open logins have ended.")
 
 
 def ask_password(stream: TextIO) -> str:

@@ -9,10 +9,11 @@ from pathlib import Path
 
 from conformance import fhir_json
 from fhir_service.auth import clients, keys
-from fhir_service.auth.clients import Registration
 from fhir_service.auth.events import AuthEvent, AuthEventKind
+from fhir_service.auth.registration import AuthMethod, ClientKind, Registration
 from fhir_service.auth.services import AuthServices
 from fhir_service.auth.token_hash import new_token, token_hash, token_id
+from fhir_service.demo.example_app import origin_of
 from fhir_service.demo.progress import write_private
 from fhir_service.ingest.cohort_resources import CLINIC
 from fhir_service.storage import authorizations, registrations
@@ -22,6 +23,7 @@ from fhir_service.storage.engine import Transaction
 EHR = "demo-ehr"
 PRACTICE = "demo-practice"
 GATEWAY = "demo-gateway"
+APP = "demo-app"
 
 KEY_FILE = "private.jwk.json"
 KEY_ID_BYTES = 8
@@ -85,10 +87,50 @@ def key_path(folder: Path, client_id: str) -> Path:
     return folder / "clients" / client_id / KEY_FILE
 
 
+APP_SCOPES = (
+    "openid",
+    "fhirUser",
+    "launch",
+    "launch/patient",
+    "offline_access",
+    "patient/*.rs",
+    "user/*.rs",
+)
+"""What the example app may ask a person for."""
+
+APP_PURPOSES = ("TREAT", "PATRQT", "BTG")
+
+
 def register(services: AuthServices, folder: Path) -> None:
     """Register every example that is missing, with a key on disk for each."""
     for example in EXAMPLES:
         _register(services, example, key_path(folder, example.client_id))
+    _register_app(services)
+
+
+def _register_app(services: AuthServices) -> None:
+    """Register the app, which is public, where there is a place for it."""
+    try:
+        origin = origin_of(services.public_url)
+    except ValueError:
+        return
+    with services.database.read() as snapshot:
+        if registrations.find_client(snapshot, APP) is not None:
+            return
+    clients.register(
+        services,
+        Registration(
+            client_id=APP,
+            name="Example SMART app",
+            kind=ClientKind.APP,
+            auth_method=AuthMethod.NONE,
+            scopes=APP_SCOPES,
+            purposes=APP_PURPOSES,
+            redirect_uris=(f"{origin}/",),
+            launch_uri=f"{origin}/",
+            origins=(origin,),
+        ),
+    )
 
 
 def _register(services: AuthServices, example: Example, path: Path) -> None:

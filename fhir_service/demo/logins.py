@@ -15,7 +15,7 @@ from fhir_service.auth import users
 from fhir_service.auth.services import AuthServices
 from fhir_service.auth.users import NewUser, Role
 from fhir_service.demo.progress import write_private
-from fhir_service.ingest.cohort_resources import CLINIC
+from fhir_service.ingest.cohort_resources import CLINIC, RELATIVE
 from fhir_service.storage import accounts
 
 FILE = "logins.json"
@@ -32,6 +32,7 @@ class Person:
         role: What the person is here.
         reference: The person's own FHIR resource.
         organization: The organization the person acts for.
+        may_break_glass: Whether the person may open a record in an emergency.
 
     """
 
@@ -40,6 +41,7 @@ class Person:
     role: Role
     reference: str | None = None
     organization: str | None = None
+    may_break_glass: bool = False
 
 
 _CLINIC = f"Organization/{CLINIC}"
@@ -55,7 +57,7 @@ PEOPLE = (
         username="relative",
         name="Relative of Patient One",
         role=Role.RELATED_PERSON,
-        reference="RelatedPerson/demo-relative-01",
+        reference=f"RelatedPerson/{RELATIVE}",
     ),
     Person(
         username="practitioner",
@@ -63,6 +65,7 @@ PEOPLE = (
         role=Role.PRACTITIONER,
         reference="Practitioner/demo-practitioner-1",
         organization=_CLINIC,
+        may_break_glass=True,
     ),
     Person(
         username="officer",
@@ -121,4 +124,5 @@ def _new(person: Person, password: str) -> NewUser:
         password=password,
         reference=person.reference,
         organization=person.organization,
+        may_break_glass=person.may_break_glass,
     )

@@ -29,11 +29,18 @@ EXPIRED = 10
 NO_AMBIENT = 8
 """Numbers of the patients whose consent differs from the others'."""
 
+REPRESENTED = 1
+"""Number of the patient for whom somebody else holds a power of attorney."""
+
+RELATIVE = "demo-relative-01"
+"""Logical id of that RelatedPerson."""
+
 _ACT_REASON = "http://terminology.hl7.org/CodeSystem/v3-ActReason"
 _ACT_CODE = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
 _ACTION = "http://terminology.hl7.org/CodeSystem/consentaction"
 _SCOPE = "http://terminology.hl7.org/CodeSystem/consentscope"
 _PARTICIPATION = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
+_ROLE_CODE = "http://terminology.hl7.org/CodeSystem/v3-RoleCode"
 _RESOURCE_TYPES = "http://hl7.org/fhir/resource-types"
 _NUMBERS = [
     "One",
@@ -72,6 +79,8 @@ def resources(last_day: date, people: Iterable[Person] = PEOPLE) -> Iterator[Res
             yield _consent(person, last_day)
         if person.sensor is not None:
             yield _sensor(person, person.sensor)
+        if person.number == REPRESENTED:
+            yield _relative(person)
 
 
 def _concept(system: str, code: str, display: str) -> Resource:
@@ -126,6 +135,20 @@ def _patient(person: Person) -> Resource:
         "gender": _GENDERS[number % len(_GENDERS)],
         "birthDate": f"{1950 + 4 * number}",
         "managingOrganization": {"reference": f"Organization/{CLINIC}"},
+    }
+
+
+def _relative(person: Person) -> Resource:
+    return {
+        "resourceType": "RelatedPerson",
+        "id": RELATIVE,
+        "active": True,
+        "patient": {"reference": f"Patient/{person.patient_id}"},
+        "relationship": [
+            _concept(_ROLE_CODE, "HPOWATT", "healthcare power of attorney")
+        ],
+        "name": [{"text": f"Relative of Patient {_NUMBERS[person.number - 1]}"}],
+        "period": {"start": "2026-01-01"},
     }
 
 
@@ -199,7 +222,16 @@ def _permit(person: Person, first: date, last_day: date) -> Resource:
     denied = _DENIED.get(person.number)
     if denied is not None:
         permit["provision"] = [{"type": "deny", "code": _codes(denied)}]
+    if person.number == DENIES_SLEEP:
+        permit["purpose"].append(_EMERGENCY)
+        permit["provision"][0]["provision"] = [
+            {"type": "permit", "purpose": [_EMERGENCY]}
+        ]
     return permit
+
+
+_EMERGENCY = {"system": _ACT_REASON, "code": "BTG", "display": "break the glass"}
+"""What one patient denies is open in an emergency."""
 
 
 _ACTIONS = (("collect", "Collect"), ("access", "Access"), ("disclose", "Disclose"))

@@ -166,7 +166,7 @@ def _operations(*of: str) -> tuple[Operation, ...]:
     )
 
 
-def served(token_url: str, *, update_creates: bool = False) -> Served:
+def served(endpoints: Endpoints, *, update_creates: bool = False) -> Served:
     """Return what routes and search serve."""
     return Served(
         types=tuple(
@@ -178,9 +178,11 @@ def served(token_url: str, *, update_creates: bool = False) -> Served:
         search_parameters=tuple(searched("Binary")),  # It has those of every type.
         compartments=compartments(),
         patch_formats=("application/json-patch+json",),
-        endpoints=Endpoints(token=token_url),
+        endpoints=endpoints,
+        cors=True,
         security_description=(
-            "SMART backend services; every answer is limited by the patient's Consent."
+            "SMART App Launch and Backend Services; every answer is limited by the "
+            "patient's Consent."
         ),
     )
 
@@ -196,11 +198,11 @@ def _profiles(type_: str) -> tuple[str, ...]:
 
 
 def statement(
-    base_url: str, token_url: str, *, update_creates: bool = False
+    base_url: str, endpoints: Endpoints, *, update_creates: bool = False
 ) -> dict[str, Any]:
     """Return the CapabilityStatement of this instance."""
     return capability_statement(
-        served(token_url, update_creates=update_creates),
+        served(endpoints, update_creates=update_creates),
         base_url=base_url,
         software=Software(
             name="FHIR interoperability service",

@@ -21,7 +21,7 @@ from conformance.openapi_components import REFUSALS
 from conformance.openapi_forms import Form
 from conformance.openapi_parameters import RESULTS, SEARCH_TYPES
 from fhir_service.deployment import Deployment
-from fhir_service.pages.login import HEADERS
+from fhir_service.pages.frame import HEADERS
 from fhir_service.rest.compression import takes_gzip
 
 LEVEL: Final = 6

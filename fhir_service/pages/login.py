@@ -1,66 +1,39 @@
 """Log in, log out, and the first page: plain forms, no script.
 
-Cookies are `HttpOnly`, `SameSite=Lax`, and `Secure` with the `__Host-` prefix; only on
-http of this very machine, where browsers would refuse those, they go without.
+The cookie of the login form is what ties a login together: its form, and the second
+page where a code is asked for. What waits for a login is carried through it as a
+handle; nothing else is ever a redirect's target.
 
-https://cheatsheetseries.owasp.org/cheatsheets/Cross-Site_Request_Forgery_Prevention_Cheat_Sheet.html
+https://cheatsheetseries.owasp.org/cheatsheets/Authentication_Cheat_Sheet.html
 """
 
-from collections.abc import Mapping
-from types import MappingProxyType
+from typing import Final
 
-from flask import Blueprint, Response, redirect, render_template, request, url_for
+from flask import Blueprint, Response
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from fhir_service.auth import sessions, users
+from fhir_service.auth import login, sessions
+from fhir_service.auth.login import Outcome
 from fhir_service.auth.services import AuthServices
 from fhir_service.auth.token_hash import new_token
+from fhir_service.pages import frame
+from fhir_service.pages.account import Account
+from fhir_service.pages.frame import Frame
+from fhir_service.pages.home import Home
+from fhir_service.pages.organizations import NameOf, as_referred
 
-MAX_FORM = 16_384
-"""Bytes of a form."""
-
-LOGIN_FORM_S = 3600
-"""How long a login form may lie open."""
-
-HEADERS: Mapping[str, str] = MappingProxyType(
-    {
-        "Content-Security-Policy": "default-src 'none'; style-src 'self'; "
-        "form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
-        "X-Content-Type-Options": "nosniff",
-        "Referrer-Policy": "no-referrer",
-        "Cross-Origin-Opener-Policy": "same-origin",
-        "Cache-Control": "no-store",
-    }
-)
-"""Sent with every page."""
-
-LINKS: tuple[tuple[str, str], ...] = (
-    ("What this FHIR server offers", "/fhir/metadata"),
-    ("How programs get access", "/fhir/.well-known/smart-configuration"),
-    ("API documentation", "/docs"),
-)
-"""What the first page links to: (text, path), open to everybody."""
-
-ROLE_NAMES: Mapping[str, str] = MappingProxyType(
-    {
-        users.Role.PATIENT: "patient",
-        users.Role.RELATED_PERSON: "related person",
-        users.Role.PRACTITIONER: "practitioner",
-        users.Role.COMPLIANCE_OFFICER: "compliance officer",
-        users.Role.ADMINISTRATOR: "administrator",
-    }
-)
-"""How a role is called on a page; a test walks it."""
+CODE_PAGE: Final = "/login/code"
+"""Where the code of a second factor is asked for."""
 
 
 def pages_blueprint(
-    services: AuthServices, links: tuple[tuple[str, str], ...] = LINKS
+    services: AuthServices, organization: NameOf = as_referred
 ) -> Blueprint:
-    """Return the pages for people.
+    """Return the pages for people that need nothing but the accounts.
 
     Args:
         services: What authorization takes from outside.
-        links: What the first page links to: (text, path).
+        organization: Names an organization.
 
     """
     blueprint = Blueprint(
@@ -70,156 +43,134 @@ def pages_blueprint(
         static_folder="static",
         static_url_path="/pages",
     )
-    pages = _Pages(services, links)
-    blueprint.before_request(_bound)
-    blueprint.after_request(_guard)
+    shared = Frame(services)
+    pages = _Pages(shared)
+    blueprint.before_request(frame.bound(frame.MAX_FORM))
+    blueprint.after_request(frame.guard)
     blueprint.register_error_handler(RequestEntityTooLarge, pages.oversized)
-    blueprint.add_url_rule("/", view_func=pages.home, methods=["GET"])
     blueprint.add_url_rule("/login", view_func=pages.login, methods=["GET"])
     blueprint.add_url_rule("/login", view_func=pages.log_in, methods=["POST"])
+    blueprint.add_url_rule(CODE_PAGE, view_func=pages.code, methods=["GET"])
+    blueprint.add_url_rule(CODE_PAGE, view_func=pages.finish, methods=["POST"])
     blueprint.add_url_rule("/logout", view_func=pages.log_out, methods=["POST"])
+    Home(shared, organization).add_to(blueprint)
+    Account(shared).add_to(blueprint)
     return blueprint
 
 
-def _bound() -> None:
-    request.max_content_length = MAX_FORM
-
-
-def _guard(response: Response) -> Response:
-    for name, value in HEADERS.items():
-        response.headers.setdefault(name, value)
-    return response
-
-
-_STALE = "This form was too old, or not from this site. Please try again."
-_WRONG = "The user name or the password is not right."
-
-
 class _Pages:
-    """The pages, one method each."""
+    """The pages of a login, one method each."""
 
-    def __init__(
-        self, services: AuthServices, links: tuple[tuple[str, str], ...]
-    ) -> None:
-        self._services = services
-        self._links = links
-        self._cookies = _Cookies(services)
-
-    def home(self) -> str:
-        secret = self._cookies.session()
-        account = sessions.signed_in(self._services, secret)
-        return render_template(
-            "home.html",
-            account=account,
-            role=None if account is None else ROLE_NAMES[account.role],
-            form_token=None if secret is None else sessions.form_token(secret),
-            links=self._links,
-        )
+    def __init__(self, shared: Frame) -> None:
+        self._frame = shared
+        self._services = shared.services
+        self._cookies = shared.cookies
 
     def login(self) -> Response:
-        if sessions.signed_in(self._services, self._cookies.session()) is not None:
-            return _see_other("pages.home")
-        return self._form(status=200, message=None)
+        """Return the form; what waits may want a newer login than there is."""
+        visitor = self._frame.visitor()
+        waiting = frame.handle()
+        if visitor.owes_factor:
+            return frame.see_other(frame.carrying("/account/second-factor", waiting))
+        if visitor.session is not None and not waiting:
+            return frame.see_other("/")
+        return self._form(status=200)
 
     def log_in(self) -> Response:
-        if not sessions.is_own_form(self._cookies.login(), _field("form_token")):
-            return self._form(status=403, message=_STALE)
-        attempt = users.Attempt(
-            username=_field("username"),
-            password=_field("password"),
-            address=_address(),
+        browser = self._cookies.login()
+        if not sessions.is_own_form(browser, frame.field("form_token")):
+            return self._form(status=403, message="stale")
+        attempt = login.Attempt(
+            username=frame.field("username"),
+            password=frame.field("password"),
+            address=frame.address(),
+            browser=browser or "",
         )
-        outcome = users.log_in(self._services, attempt)
-        if outcome.session is None:
-            return self._failed(outcome.wait_us)
-        self._end(self._cookies.session())
-        response = _see_other("pages.home")
-        self._cookies.set_session(response, outcome.session)
-        return response
+        outcome = login.log_in(self._services, attempt)
+        if outcome.pending is not None:
+            response = frame.see_other(frame.carrying(CODE_PAGE, frame.handle()))
+            self._cookies.set_pending(response, outcome.pending)
+            return response
+        return self._entered(outcome) or self._failed(outcome, "login.html", "wrong")
+
+    def code(self) -> Response:
+        if self._cookies.pending() is None or self._cookies.login() is None:
+            return frame.see_other(frame.carrying("/login", frame.handle()))
+        return self._form("code.html", status=200)
+
+    def finish(self) -> Response:
+        browser = self._cookies.login()
+        if not sessions.is_own_form(browser, frame.field("form_token")):
+            return self._form(status=403, message="stale")
+        attempt = login.CodeAttempt(
+            pending=self._cookies.pending() or "",
+            code=frame.field("code"),
+            address=frame.address(),
+            browser=browser or "",
+        )
+        outcome = login.finish(self._services, attempt)
+        if outcome.is_over:
+            response = self._form(status=403, message="login-over")
+            self._cookies.clear_pending(response)
+            return response
+        return self._entered(outcome) or self._failed(
+            outcome, "code.html", "wrong-code"
+        )
 
     def oversized(self, _error: RequestEntityTooLarge) -> Response:
-        return self._form(status=413, message=_STALE)
+        return self._form(status=413, message="stale")
 
     def log_out(self) -> Response:
-        secret = self._cookies.session()
-        if not sessions.is_own_form(secret, _field("form_token")):
-            return self._form(status=403, message=_STALE)
-        self._end(secret)
-        response = _see_other("pages.login")
+        visitor = self._frame.visitor()
+        if not visitor.sent_own_form:
+            return self._form(status=403, message="stale")
+        self._end(visitor.secret)
+        response = frame.see_other("/login")
         self._cookies.clear(response)
         return response
 
-    def _failed(self, wait_us: int) -> Response:
-        if not wait_us:
-            return self._form(status=403, message=_WRONG)
-        seconds = -(-wait_us // 1_000_000)
-        message = f"Too many attempts. Please try again in {seconds} seconds."
-        response = self._form(status=429, message=message)
-        response.headers["Retry-After"] = str(seconds)
+    def _entered(self, outcome: Outcome) -> Response | None:
+        """Give the browser its new session; what it had ends."""
+        if outcome.session is None:
+            return None
+        self._end(self._cookies.session())
+        response = frame.see_other(frame.onward(frame.handle()))
+        self._cookies.set_session(response, outcome.session)
         return response
 
-    def _form(self, *, status: int, message: str | None) -> Response:
-        secret = self._cookies.login() or new_token(self._services.random)
-        page = render_template(
-            "login.html", message=message, form_token=sessions.form_token(secret)
+    def _failed(self, outcome: Outcome, template: str, message: str) -> Response:
+        if not outcome.wait_us:
+            return self._form(template, status=403, message=message)
+        seconds = frame.seconds(outcome.wait_us)
+        response = self._form(
+            template, status=429, message="too-many", parts={"seconds": seconds}
         )
-        response = Response(page, status=status, mimetype="text/html")
+        return self._frame.throttled(response, outcome.wait_us)
+
+    def _form(
+        self,
+        template: str = "login.html",
+        *,
+        status: int,
+        message: str | None = None,
+        parts: dict[str, object] | None = None,
+    ) -> Response:
+        visitor = self._frame.visitor()
+        secret = self._cookies.login() or new_token(self._services.random)
+        waiting = "" if status == frame.TOO_LARGE else frame.handle()
+        response = self._frame.page(
+            template,
+            visitor,
+            status=status,
+            form_token=sessions.form_token(secret),
+            message=message and visitor.say(message, **(parts or {})),
+            waiting=waiting,
+        )
+        self._frame.lead_on(response, waiting)
         self._cookies.set_login(response, secret)
         return response
 
     def _end(self, secret: str | None) -> None:
-        account = sessions.signed_in(self._services, secret)
-        if account is not None and secret is not None:
-            sessions.log_out(self._services, secret, account, _address())
-
-
-def _field(name: str) -> str:
-    return request.form.get(name, "")
-
-
-def _address() -> str:
-    return request.remote_addr or "unknown"
-
-
-def _see_other(endpoint: str) -> Response:
-    response = redirect(url_for(endpoint), code=303)
-    assert isinstance(response, Response)  # noqa: S101 - narrows for mypy
-    return response
-
-
-class _Cookies:
-    """The two cookies: of a login, and of the form that leads to one."""
-
-    def __init__(self, services: AuthServices) -> None:
-        self._secure = not services.plain_cookies
-        self._lifetime_s = services.session_lifetime_s
-        prefix = "__Host-" if self._secure else ""
-        self._session = f"{prefix}fhir-session"
-        self._login = f"{prefix}fhir-login"
-
-    def session(self) -> str | None:
-        return request.cookies.get(self._session)
-
-    def login(self) -> str | None:
-        return request.cookies.get(self._login)
-
-    def set_session(self, response: Response, secret: str) -> None:
-        self._set(response, self._session, secret, self._lifetime_s)
-        self._set(response, self._login, "", 0)
-
-    def set_login(self, response: Response, secret: str) -> None:
-        self._set(response, self._login, secret, LOGIN_FORM_S)
-
-    def clear(self, response: Response) -> None:
-        self._set(response, self._session, "", 0)
-
-    def _set(self, response: Response, name: str, value: str, age_s: int) -> None:
-        response.set_cookie(
-            name,
-            value,
-            max_age=age_s,
-            path="/",
-            secure=self._secure,
-            httponly=True,
-            samesite="Lax",
-        )
+        session = sessions.entered(self._services, secret)
+        if session is not None and secret is not None:
+            sessions.log_out(self._services, secret, session.account, frame.address())

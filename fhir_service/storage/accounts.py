@@ -94,9 +94,25 @@ _ACCOUNT = Statement(
         account.c.username == bindparam("username"), account.c.removed.is_(None)
     )
 )
+_USER = Statement(
+    select(account).where(
+        account.c.user_id == bindparam("id"), account.c.removed.is_(None)
+    )
+)
+_NAME_OF = Statement(
+    select(account.c.name, account.c.organization).where(
+        account.c.user_id == bindparam("id")
+    )
+)
 _ACCOUNTS = Statement(select(account).order_by(account.c.created, account.c.user_id))
 _ADD_ACCOUNT = Statement(
     insert(account).values(**columns_of(_ACCOUNT_COLUMNS)).on_conflict_do_nothing()
+)
+_CHANGED = ("name", "reference", "organization", "password_hash", "language")
+_CHANGE_ACCOUNT = Statement(
+    update(account)
+    .where(account.c.user_id == bindparam("id"), account.c.removed.is_(None))
+    .values({name: bindparam(f"new_{name}") for name in (*_CHANGED, "may_break_glass")})
 )
 _REMOVE_ACCOUNT = Statement(
     update(account)
@@ -112,7 +128,7 @@ _ADD_SESSION = Statement(
     )
 )
 _SESSION = Statement(
-    select(account, login_session.c.seen)
+    select(account, login_session.c.seen, login_session.c.created)
     .select_from(
         login_session.join(account, login_session.c.user_id == account.c.user_id)
     )
@@ -148,6 +164,17 @@ def find_account(snapshot: Snapshot, username: str) -> Account | None:
     return None if row is None else _as_account(row)
 
 
+def find_user(snapshot: Snapshot, user_id: str) -> Account | None:
+    """Return the active account of an id."""
+    row = snapshot.one(_USER, id=user_id)
+    return None if row is None else _as_account(row)
+
+
+def name_of(snapshot: Snapshot, user_id: str) -> tuple[str, str | None] | None:
+    """Return name and organization of a person, of one who was removed too."""
+    return snapshot.one(_NAME_OF, id=user_id)
+
+
 def all_accounts(snapshot: Snapshot) -> list[Account]:
     """Return every account, oldest first, removed ones too."""
     return [_as_account(row) for row in snapshot.all(_ACCOUNTS)]
@@ -160,10 +187,29 @@ def add_account(transaction: Transaction, new: Account) -> bool:
     return transaction.run(_ADD_ACCOUNT, **values) == 1
 
 
+def change_account(transaction: Transaction, changed: Account) -> bool:
+    """Store what may change of an account; False for no such active account."""
+    values = {f"new_{name}": getattr(changed, name) for name in _CHANGED}
+    return (
+        transaction.run(
+            _CHANGE_ACCOUNT,
+            id=changed.user_id,
+            new_may_break_glass=int(changed.may_break_glass),
+            **values,
+        )
+        == 1
+    )
+
+
+def end_sessions(transaction: Transaction, user_id: str) -> None:
+    """End every login of a person."""
+    transaction.run(_END_SESSIONS, id=user_id)
+
+
 def remove_account(transaction: Transaction, user_id: str, now: int) -> bool:
     """Close an account and end its sessions; False for no such active account."""
     found = transaction.run(_REMOVE_ACCOUNT, id=user_id, now=now) == 1
-    transaction.run(_END_SESSIONS, id=user_id)
+    end_sessions(transaction, user_id)
     return found
 
 
@@ -188,10 +234,10 @@ def add_session(
 
 def find_session(
     snapshot: Snapshot, session_hash: bytes, *, now: int, idle_since: int
-) -> tuple[Account, int] | None:
-    """Return who is logged in and when last seen; None once it has ended."""
+) -> tuple[Account, int, int] | None:
+    """Return who is logged in, when last seen, since when; None once it has ended."""
     row = snapshot.one(_SESSION, hash=session_hash, now=now, idle_since=idle_since)
-    return None if row is None else (_as_account(row[:-1]), row[-1])
+    return None if row is None else (_as_account(row[:-2]), row[-2], row[-1])
 
 
 def touch_session(transaction: Transaction, session_hash: bytes, now: int) -> None:

@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 import pytest
 from worlds import opened_world
 
-from fhir_service.pages.login import HEADERS
+from fhir_service.pages.frame import HEADERS
 from mappings.code_system import URL as OWN_CODES
 
 PATHS = ("/openapi.json", "/docs")

@@ -7,6 +7,7 @@ from outcomes import outcome_of
 from worlds import opened_world
 
 from conformance import fhir_json
+from conformance.capability_statement import Endpoints
 from conformance.models import typed
 from conformance.validation import validate
 from conformance.validation_profiles import profile
@@ -112,13 +113,35 @@ def test_it_claims_no_guide_as_a_whole(statement):
     assert "implementationGuide" not in statement
 
 
-def test_the_token_url_is_that_of_the_smart_configuration(http, rest):
+OAUTH_URIS = {
+    "authorize": "authorization_endpoint",
+    "token": "token_endpoint",
+    "introspect": "introspection_endpoint",
+    "revoke": "revocation_endpoint",
+    "manage": "management_endpoint",
+    "register": "registration_endpoint",
+}
+"""Name in the CapabilityStatement → name in the SMART configuration."""
+
+
+def test_the_endpoints_are_those_of_the_smart_configuration(http, rest):
     known = http.get("/fhir/.well-known/smart-configuration").json
 
     [uris] = rest["security"]["extension"]
 
+    told = {one["url"]: one["valueUri"] for one in uris["extension"]}
     assert uris["url"].endswith("/StructureDefinition/oauth-uris")
-    assert uris["extension"] == [{"url": "token", "valueUri": known["token_endpoint"]}]
+    assert {called: told.get(called) for called in OAUTH_URIS} == {
+        called: known.get(name) for called, name in OAUTH_URIS.items()
+    }
+    assert told.keys() == OAUTH_URIS.keys() - {"register"}
+
+
+def test_it_says_that_apps_of_browsers_may_call(rest):
+    [service] = rest["security"]["service"]
+
+    assert rest["security"]["cors"] is True
+    assert service["coding"][0]["code"] == "SMART-on-FHIR"
 
 
 def test_every_interaction_of_a_type_is_routed(resources):
@@ -174,7 +197,8 @@ def test_conditions_and_versions_are_declared_as_they_are_served(resources):
 
 
 def test_an_update_that_creates_is_declared_where_it_is_set():
-    told = statement_of("https://a.example", "https://b.example", update_creates=True)
+    endpoints = Endpoints(authorize="https://b.example")
+    told = statement_of("https://a.example", endpoints, update_creates=True)
 
     assert {one["updateCreate"] for one in told["rest"][0]["resource"]} == {True}
 

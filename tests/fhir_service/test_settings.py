@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from fhir_service.auth.users import Role
 from fhir_service.settings import (
     FIELDS,
+    ROLES,
     SETTINGS,
     SettingsError,
     make_data_dir,
@@ -33,7 +35,10 @@ BAD = {
     "BODY_DEADLINE_S": "0",
     "RESPONSE_DEADLINE_S": "1.5",
     "STOP_DEADLINE_S": "٣",
+    "TLS_CERTIFICATE": "relative.pem",
+    "TLS_KEY": "relative.pem",
     "TRUSTED_PROXIES": "10.0.0.0/8,proxy",
+    "JWKS_NETWORKS": "10.0.0.0/33",
     "TIME_ZONE": "Mars/Olympus",
     "DEFAULT_POLICY": "permit",
     "ENCRYPT_BODIES": "yes",
@@ -41,8 +46,10 @@ BAD = {
     "AUDIT_WAIT": "no",
     "AUDIT_CHECKPOINT_S": "0",
     "TOKEN_LIFETIME_S": "86400",
+    "REFRESH_LIFETIME_S": "299",
     "PAGE_LIFETIME_S": "1",
     "SESSION_LIFETIME_S": "1",
+    "SECOND_FACTOR_ROLES": "practitioner,nurse",
     "LOG_LEVEL": "loud",
     "LOG_FORMAT": "xml",
     "ACCESS_LOG": "1",
@@ -213,3 +220,16 @@ def test_a_data_folder_that_cannot_be_made_is_named(tmp_path):
 
     with pytest.raises(SettingsError, match="FHIR_SERVICE_DATA_DIR cannot be created"):
         make_data_dir(settings)
+
+
+def test_the_roles_that_need_a_second_factor_are_listed_with_commas():
+    settings = read_settings(
+        {"FHIR_SERVICE_SECOND_FACTOR_ROLES": "practitioner, administrator"}
+    )
+
+    assert settings.second_factor_roles == ("practitioner", "administrator")
+    assert read_settings({}).second_factor_roles == ()
+
+
+def test_the_roles_of_the_settings_are_those_that_a_person_can_have():
+    assert tuple(Role) == ROLES

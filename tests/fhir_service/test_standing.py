@@ -54,7 +54,8 @@ def seen(clinic, user, purpose="PATRQT"):
         grant = replace(grant, user=user, individual_known=user is not None)
         state = patients.by_id(snapshot, type_id, clinic.patient)
         decided = services.gate.view(snapshot, grant, state, "Observation")
-        everybody = services.gate.everybody(snapshot, grant, "Observation")
+        views = services.gate.everybody(snapshot, grant, "Observation")
+        everybody = views.everybody()
         codes = services.repository.signatures.of(snapshot, state)
         found = {
             code
@@ -66,6 +67,7 @@ def seen(clinic, user, purpose="PATRQT"):
         assert {id_ for _, ids in everybody.groups for id_ in ids} == {
             id_ for _, ids in decided.view.groups for id_ in ids
         }
+        assert views.of([state.key]) == {state.key: decided.view}
     return found, decided.basis
 
 

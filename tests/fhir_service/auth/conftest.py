@@ -1,5 +1,6 @@
 """A database, a clock that stands still, an audit log to look into, and two clients."""
 
+import hashlib
 import json
 import secrets
 from collections.abc import Callable, Iterator, Sequence
@@ -20,7 +21,7 @@ from fhir_service.auth.passwords import Passwords
 from fhir_service.auth.services import AuthServices
 from fhir_service.auth_routes import auth_blueprint
 from fhir_service.pages.login import pages_blueprint
-from fhir_service.storage import accounts, patients, registrations
+from fhir_service.storage import accounts, authorizations, patients, registrations
 from fhir_service.storage.body import RequestSeal
 from fhir_service.storage.engine import Database, Transaction
 from fhir_service.storage.keys import DataKeys, Keys
@@ -31,6 +32,7 @@ PUBLIC_URL = "https://fhir.test"
 TOKEN_URL = f"{PUBLIC_URL}/auth/token"
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 TYPED = "a long enough password"
+APP_SECRET = "of-the-example-portal_" + "x" * 21
 
 
 @dataclass
@@ -243,3 +245,107 @@ def practitioner(services: AuthServices) -> accounts.Account:
 @pytest.fixture
 def key_folder(tmp_path: Path) -> Path:
     return tmp_path / "keys"
+
+
+REDIRECT_URI = "https://app.test/callback"
+CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+"""Of the verifier in RFC 7636, appendix B."""
+
+
+@dataclass
+class Authorizer:
+    """Stores what an app was authorized to do; right but for what a test changes."""
+
+    services: AuthServices
+    account: accounts.Account
+    client_id: str = "portal"
+
+    def authorize(self, **changes: Any) -> authorizations.Authorization:
+        now = self.services.clock()
+        values: dict[str, Any] = {
+            "authorization_id": secrets.token_hex(8),
+            "client_id": self.client_id,
+            "user_id": self.account.user_id,
+            "patient": "demo-1",
+            "context": "{}",
+            "scopes": "patient/*.rs launch/patient offline_access",
+            "purposes": ("TREAT",),
+            "session": None,
+            "break_glass_id": None,
+            "authenticated": now - 90_000_000,
+            "created": now,
+            "expires": now + 30 * 86_400_000_000,
+        }
+        new = authorizations.Authorization(**values | changes)
+        self.services.database.write(lambda writing: authorizations.add(writing, new))
+        return new
+
+    def code(self, of: authorizations.Authorization, **changes: Any) -> str:
+        code, now = secrets.token_urlsafe(32), self.services.clock()
+        values: dict[str, Any] = {
+            "hash": hashlib.sha256(code.encode()).digest(),
+            "authorization_id": of.authorization_id,
+            "redirect_uri": REDIRECT_URI,
+            "code_challenge": CHALLENGE,
+            "nonce": None,
+            "expires": now + 60_000_000,
+            "used": None,
+            "forgotten": of.expires,
+        }
+        new = authorizations.Code(**values | changes)
+        self.services.database.write(
+            lambda writing: authorizations.add_code(writing, new)
+        )
+        return code
+
+    def refresh_token(self, of: authorizations.Authorization, **changes: Any) -> str:
+        token, now = secrets.token_urlsafe(32), self.services.clock()
+        values: dict[str, Any] = {
+            "hash": hashlib.sha256(token.encode()).digest(),
+            "authorization_id": of.authorization_id,
+            "issued": now,
+            "expires": of.expires,
+            "used": None,
+        }
+        new = authorizations.RefreshToken(**values | changes)
+        self.services.database.write(
+            lambda writing: authorizations.add_refresh_token(writing, new)
+        )
+        return token
+
+
+@pytest.fixture
+def register_app(services: AuthServices) -> Callable[..., registrations.Client]:
+    """Register an app: a confidential one with a secret but for what a test changes."""
+
+    def register(**changes: Any) -> registrations.Client:
+        values: dict[str, Any] = {
+            "client_id": "portal",
+            "name": "Example Portal",
+            "kind": clients.ClientKind.APP,
+            "auth_method": clients.AuthMethod.SECRET,
+            "secret": APP_SECRET,
+            "scopes": (
+                "patient/*.rs user/*.rs launch launch/patient openid fhirUser profile",
+                "offline_access online_access",
+            ),
+            "purposes": ("TREAT",),
+            "redirect_uris": (REDIRECT_URI,),
+        }
+        return clients.register(services, clients.Registration(**values | changes))
+
+    return register
+
+
+@pytest.fixture
+def portal(register_app: Callable[..., registrations.Client]) -> registrations.Client:
+    return register_app()
+
+
+@pytest.fixture
+def authorizer(
+    services: AuthServices,
+    practitioner: accounts.Account,
+    portal: registrations.Client,
+) -> Authorizer:
+    return Authorizer(services, practitioner, portal.client_id)

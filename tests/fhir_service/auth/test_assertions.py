@@ -60,7 +60,22 @@ def assert_refused(response: Any, audit: Audit, reason: str) -> None:
         ({"alg": "RS256"}, "wrong-alg"),
         ({"alg": "PS384"}, "wrong-alg"),
         ({"typ": "at+jwt"}, "wrong-typ"),
+        ({"typ": "dpop+jwt"}, "wrong-typ"),
+        ({"typ": ""}, "wrong-typ"),
+        ({"typ": ["JWT"]}, "wrong-typ"),
+        ({"alg": ["RS384"]}, "wrong-alg"),
+        ({"alg": ""}, "wrong-alg"),
         ({"kid": "another"}, "unknown-kid"),
+        ({"kid": ""}, "unknown-kid"),
+        ({"kid": "RSA-1"}, "unknown-kid"),
+        ({"kid": "rsa-1 "}, "unknown-kid"),
+        ({"kid": "../../../dev/null"}, "unknown-kid"),
+        ({"kid": "rsa-1' OR '1'='1"}, "unknown-kid"),
+        ({"kid": "https://evil.test/key"}, "unknown-kid"),
+        ({"kid": "rsa-1%00"}, "unknown-kid"),
+        ({"kid": ["rsa-1"]}, "unknown-kid"),
+        ({"kid": {"rsa-1": 1}}, "unknown-kid"),
+        ({"kid": 1}, "unknown-kid"),
         ({"kid": None}, "unknown-kid"),
         ({"jwk": {"kty": "oct", "k": "AAAA"}}, "foreign-key"),
         ({"jku": "https://evil.test/jwks"}, "foreign-key"),
@@ -73,10 +88,8 @@ def assert_refused(response: Any, audit: Audit, reason: str) -> None:
 def test_a_header_that_changes_the_rules_is_refused(
     ask: Ask, sign: Sign, audit: Audit, header: dict[str, Any], reason: str
 ) -> None:
-    kind = {"HS256": "HS256", "RS256": "RS256", "PS384": "PS384"}
-    algorithm = kind.get(header.get("alg", ""), "RS384")
     payload = json.dumps(sign.claims()).encode()
-    protected = {"alg": algorithm, "kid": "rsa-1", "typ": "JWT"} | header
+    protected = {"alg": "RS384", "kid": "rsa-1", "typ": "JWT"} | header
     named = {name: value for name, value in protected.items() if value is not None}
     text = f"{encoded(json.dumps(named).encode())}.{encoded(payload)}"
     signature = sign.signed(payload).rpartition(".")[2]
@@ -147,6 +160,10 @@ def test_another_key_of_the_same_id_is_refused(
         ({"aud": AUDIENCE + "/"}, "wrong-aud"),
         ({"aud": AUDIENCE[:-1]}, "wrong-aud"),
         ({"aud": [AUDIENCE, "https://evil.test"]}, "wrong-aud"),
+        ({"aud": ["https://evil.test", AUDIENCE]}, "wrong-aud"),
+        ({"aud": [AUDIENCE, AUDIENCE]}, "wrong-aud"),
+        ({"aud": [[AUDIENCE]]}, "wrong-aud"),
+        ({"aud": AUDIENCE.upper()}, "wrong-aud"),
         ({"aud": []}, "wrong-aud"),
         ({"aud": {"url": AUDIENCE}}, "wrong-aud"),
         ({"exp": None}, "no-exp"),
@@ -157,9 +174,17 @@ def test_another_key_of_the_same_id_is_refused(
         ({"exp": 1790000000 + 311}, "exp-too-far"),
         ({"exp": 1790000000 - 10}, "expired"),
         ({"exp": 1e308}, "exp-too-far"),
+        ({"exp": -1e308}, "expired"),
+        ({"exp": 1790000000 + 310.5}, "exp-too-far"),
+        ({"exp": "NaN"}, "bad-exp"),
+        ({"exp": {"value": 1790000300}}, "bad-exp"),
         ({"exp": 1790000000 + 86400}, "exp-too-far"),
         ({"iat": 1790000000 + 60}, "issued-in-future"),
         ({"iat": "yesterday"}, "bad-iat"),
+        ({"iat": True}, "bad-iat"),
+        ({"iat": 1e308}, "issued-in-future"),
+        ({"nbf": False}, "bad-nbf"),
+        ({"nbf": "1790000000"}, "bad-nbf"),
         ({"nbf": 1790000000 + 60}, "not-yet-valid"),
         ({"nbf": 1e300}, "not-yet-valid"),
     ],
@@ -187,6 +212,20 @@ def test_clocks_may_differ_a_little(
     ask: Ask, sign: Sign, changes: dict[str, Any]
 ) -> None:
     assert ask(sign(**changes)).status_code == 200
+
+
+@pytest.mark.parametrize("name", ["alg", "kid", "typ"])
+def test_a_header_member_given_twice_is_refused(
+    ask: Ask, sign: Sign, audit: Audit, name: str
+) -> None:
+    header = {"alg": "RS384", "kid": "rsa-1", "typ": "JWT"}
+    twice = f'{json.dumps(header)[:-1]}, "{name}": "{header[name]}"}}'
+    payload = json.dumps(sign.claims()).encode()
+    signature = sign.signed(payload).rpartition(".")[2]
+
+    response = ask(f"{encoded(twice.encode())}.{encoded(payload)}.{signature}")
+
+    assert_refused(response, audit, "malformed")
 
 
 @pytest.mark.parametrize("name", ["exp", "sub", "jti", "scope", "aud"])
@@ -290,11 +329,7 @@ def test_no_scope_within_reach_is_an_invalid_scope(
         ({"grant_type": None}, "invalid_request", "no-grant-type"),
         ({"grant_type": ""}, "invalid_request", "no-grant-type"),
         ({"grant_type": "password"}, "unsupported_grant_type", "unknown-grant-type"),
-        (
-            {"grant_type": "authorization_code"},
-            "unsupported_grant_type",
-            "unknown-grant-type",
-        ),
+        ({"grant_type": "implicit"}, "unsupported_grant_type", "unknown-grant-type"),
         (
             {"client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:x"},
             "invalid_request",
@@ -303,7 +338,7 @@ def test_no_scope_within_reach_is_an_invalid_scope(
         ({"client_assertion_type": None}, "invalid_client", "no-assertion"),
         ({"client_assertion": None}, "invalid_client", "no-assertion"),
         ({"client_id": "other"}, "invalid_client", "client-id-mismatch"),
-        ({"client_secret": "s"}, "invalid_client", "other-method"),
+        ({"client_secret": "s"}, "invalid_request", "several-methods"),
     ],
 )
 def test_each_wrong_request_has_its_oauth_error(
@@ -318,12 +353,14 @@ def test_each_wrong_request_has_its_oauth_error(
     assert audit.last == ("token-refused", reason)
 
 
-def test_basic_authentication_is_refused(
+def test_an_assertion_and_a_header_at_once_are_refused(
     http: FlaskClient, sign: Sign, token_form: Callable[..., Any], audit: Audit
 ) -> None:
     response = http.post("/auth/token", data=token_form(sign()), auth=("ehr", "x"))
 
-    assert_refused(response, audit, "other-method")
+    assert response.status_code == 400
+    assert response.get_json()["error"] == "invalid_request"
+    assert audit.last == ("token-refused", "several-methods")
 
 
 @pytest.mark.parametrize(

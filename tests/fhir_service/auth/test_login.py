@@ -18,7 +18,8 @@ from fhir_service.auth import sessions, users
 from fhir_service.auth.passwords import MAX_LENGTH, Passwords
 from fhir_service.auth.services import AuthServices
 from fhir_service.commands import user as command
-from fhir_service.pages.login import HEADERS, ROLE_NAMES
+from fhir_service.pages.frame import HEADERS
+from fhir_service.pages.texts import LANGUAGES, said
 from fhir_service.storage import accounts
 from fhir_service.storage.engine import Database
 
@@ -497,8 +498,11 @@ def test_an_oversized_form_is_refused(browser: FlaskClient) -> None:
     assert "Please try again" in response.text
 
 
-def test_every_role_has_a_name() -> None:
-    assert set(ROLE_NAMES) == set(users.Role)
+@pytest.mark.parametrize("role", users.Role)
+def test_every_role_has_a_name(role: users.Role) -> None:
+    names = {said(f"people.role.{role}", language) for language in LANGUAGES}
+
+    assert len(names) == len(LANGUAGES)
 
 
 def new_user(**changes: Any) -> users.NewUser:
@@ -611,6 +615,8 @@ def test_the_command_adds_lists_and_removes(
         "active": False,
         "reference": "Patient/1",
         "organization": None,
+        "language": None,
+        "may_break_glass": False,
         "created": clock(),
         "removed": clock(),
     }
@@ -632,3 +638,206 @@ def test_a_password_at_a_terminal_is_typed_twice_and_not_shown(
 
     assert command.ask_password(Terminal()) == TYPED
     assert TYPED not in capsys.readouterr().out
+
+
+HANDLE = "A" * 41 + "_-"
+
+
+@on_sqlite
+def test_what_waits_is_gone_on_with_after_the_login(browser: FlaskClient) -> None:
+    page = browser.get(f"/login?request={HANDLE}", base_url=BASE)
+    assert f'name="request" value="{HANDLE}"' in page.text
+    data = {
+        "username": "rowan",
+        "password": TYPED,
+        "request": HANDLE,
+        "form_token": form_token(page),
+    }
+
+    wrong = browser.post("/login", data=data | {"password": WRONG}, base_url=BASE)
+    right = browser.post("/login", data=data, base_url=BASE)
+
+    assert f'name="request" value="{HANDLE}"' in wrong.text
+    assert (right.status_code, right.headers["Location"]) == (
+        303,
+        f"/auth/authorize/{HANDLE}",
+    )
+
+
+@on_sqlite
+@pytest.mark.parametrize(
+    "handle",
+    [
+        "A" * 42,
+        "A" * 44,
+        "A" * 42 + "/",
+        "A" * 42 + ".",
+        "A" * 43 + "\n",
+        "//evil.test/" + "A" * 31,
+        "https://evil.test/",
+        "\u00e9" * 43,
+        "../" * 14 + "x",
+    ],
+)
+def test_nothing_else_is_a_redirects_target(browser: FlaskClient, handle: str) -> None:
+    page = browser.get("/login", query_string={"request": handle}, base_url=BASE)
+    assert "evil" not in page.text
+    assert 'name="request"' not in page.text
+
+    response = enter(
+        browser, request=handle, next="https://evil.test/", url="//evil.test"
+    )
+
+    assert (response.status_code, response.headers["Location"]) == (303, "/")
+
+
+@on_sqlite
+def test_an_app_may_want_a_newer_login_than_there_is(browser: FlaskClient) -> None:
+    first = cookies_of(enter(browser))[SESSION].value
+
+    page = browser.get(f"/login?request={HANDLE}", base_url=BASE)
+
+    assert page.status_code == 200
+    data = {"username": "rowan", "password": TYPED, "form_token": form_token(page)}
+    second = cookies_of(browser.post("/login", data=data, base_url=BASE))[SESSION]
+    assert second.value != first
+    browser.set_cookie(SESSION, first, domain="fhir.test", secure=True)
+    assert "You are not logged in." in browser.get("/", base_url=BASE).text
+
+
+@on_sqlite
+def test_many_user_names_do_not_shut_anybody_out(browser: FlaskClient) -> None:
+    for number in range(40):
+        for username in ("rowan", f"user-{number}"):
+            enter(
+                browser,
+                address=f"203.0.113.{number}",
+                username=username,
+                password=WRONG,
+            )
+
+    assert enter(browser, address="192.0.2.1").status_code == 303
+
+
+@on_sqlite
+@pytest.mark.parametrize("name", ["X-Forwarded-For", "Forwarded", "X-Real-IP"])
+def test_an_address_that_is_claimed_buys_no_tries(
+    browser: FlaskClient, name: str
+) -> None:
+    statuses = []
+    for number in range(6):
+        page = browser.get("/login", base_url=BASE)
+        data = {
+            "username": "rowan",
+            "password": WRONG,
+            "form_token": form_token(page),
+        }
+        claimed = {name: f"for=203.0.113.{number}"}
+        response = browser.post("/login", data=data, base_url=BASE, headers=claimed)
+        statuses.append(response.status_code)
+
+    assert statuses == [403] * 5 + [429]
+
+
+@on_sqlite
+@pytest.mark.parametrize(
+    ("asked", "shown"),
+    [
+        ("es-MX,es;q=0.9,en;q=0.8", "Iniciar sesi\u00f3n"),
+        ("en-US", "Log in"),
+        ("fr", "Log in"),
+        ("", "Log in"),
+    ],
+)
+def test_the_browser_chooses_the_language(
+    browser: FlaskClient, asked: str, shown: str
+) -> None:
+    page = browser.get("/login", base_url=BASE, headers={"Accept-Language": asked})
+
+    assert f"<h1>{shown}</h1>" in page.text
+
+
+@on_sqlite
+def test_the_account_chooses_the_language_before_the_browser(
+    browser: FlaskClient, services: AuthServices
+) -> None:
+    users.change(services, "rowan", users.UserChange(language="es"))
+    enter(browser)
+
+    page = browser.get("/", base_url=BASE, headers={"Accept-Language": "en"})
+
+    assert '<html lang="es">' in page.text
+    assert "profesional sanitario" in page.text
+
+
+@on_sqlite
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        users.UserChange(name=" "),
+        users.UserChange(password="x" * 11),
+        users.UserChange(reference="Patient/1"),
+        users.UserChange(organization="clinic"),
+        users.UserChange(language="fr"),
+    ],
+)
+def test_a_change_that_cannot_be_is_refused(
+    services: AuthServices, practitioner: accounts.Account, wanted: users.UserChange
+) -> None:
+    with pytest.raises(FHIRError) as caught:
+        users.change(services, "rowan", wanted)
+
+    assert caught.value.type is IssueType.VALUE
+    with services.database.read() as snapshot:
+        assert accounts.find_account(snapshot, "rowan") == practitioner
+
+
+def test_who_is_not_there_cannot_be_changed(services: AuthServices) -> None:
+    with pytest.raises(FHIRError) as caught:
+        users.change(services, "nobody", users.UserChange(name="Somebody"))
+
+    assert caught.value.type is IssueType.NOT_FOUND
+
+
+@on_sqlite
+@pytest.mark.parametrize(
+    "role", [role for role in users.Role if role != users.Role.PRACTITIONER]
+)
+def test_only_a_practitioner_may_break_the_glass(
+    services: AuthServices, role: users.Role
+) -> None:
+    reference = f"{users.RESOURCE[role]}/1" if role in users.RESOURCE else None
+
+    with pytest.raises(FHIRError) as caught:
+        users.register(
+            services, new_user(role=role, reference=reference, may_break_glass=True)
+        )
+
+    assert caught.value.type is IssueType.VALUE
+
+
+def test_the_command_changes_what_is_named_and_nothing_else(
+    services: AuthServices,
+    practitioner: accounts.Account,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    command.change(
+        services, username="Rowan", password=None, may_break_glass=True, language="es"
+    )
+
+    with services.database.read() as snapshot:
+        changed = accounts.find_account(snapshot, "rowan")
+    assert changed == replace(practitioner, may_break_glass=True, language="es")
+    assert capsys.readouterr().out == "User rowan is changed.\n"
+
+
+def test_the_command_says_whether_there_was_a_second_factor(
+    services: AuthServices,
+    practitioner: accounts.Account,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    command.reset_second_factor(services, username=practitioner.username)
+
+    assert capsys.readouterr().out == (
+        "The second factor of rowan was not set up; open logins have ended.\n"
+    )

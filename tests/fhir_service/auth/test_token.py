@@ -11,12 +11,13 @@ from flask.testing import FlaskClient
 from joserfc.jwk import ECKey, RSAKey
 
 from fhir_service.auth import clients
-from fhir_service.auth.bearer import AuthenticationError, authenticate
+from fhir_service.auth.bearer import AuthenticationError, Grant, authenticate
 from fhir_service.auth.rate_limit import RateLimit
 from fhir_service.auth.services import AuthServices, RateLimits
 from fhir_service.errors import OAUTH_STATUS, OAuthError
 from fhir_service.storage import authorizations, registrations
-from fhir_service.storage.engine import Database
+from fhir_service.storage.engine import Database, Transaction
+from fhir_service.storage.statement import Statement
 
 Sign = Any
 Ask = Callable[..., Any]
@@ -43,6 +44,17 @@ def allows(database: Database, clock: Clock) -> Callable[[str], bool]:
         return True
 
     return check
+
+
+@pytest.fixture
+def grant_of(database: Database, clock: Clock) -> Callable[[str], Grant]:
+    """Return what a token allows now."""
+
+    def find(token: str) -> Grant:
+        with database.read() as snapshot:
+            return authenticate(snapshot, f"Bearer {token}", clock())
+
+    return find
 
 
 @pytest.fixture
@@ -109,12 +121,11 @@ def test_a_token_is_stored_by_its_hash_alone(
 
 
 def test_a_token_opens_what_it_was_granted(
-    ask: Ask, sign: Sign, database: Database, clock: Clock, audit: Audit
+    ask: Ask, sign: Sign, grant_of: Callable[[str], Grant], audit: Audit
 ) -> None:
     token = ask(sign()).get_json()["access_token"]
 
-    with database.read() as snapshot:
-        grant = authenticate(snapshot, f"Bearer {token}", clock())
+    grant = grant_of(token)
 
     assert (grant.client_id, grant.client_name, grant.user) == (
         "ehr",
@@ -205,6 +216,99 @@ def test_what_is_granted_is_said(ask: Ask, sign: Sign) -> None:
     response = ask(sign(), scope="system/*.read openid user/Patient.rs")
 
     assert response.get_json()["scope"] == "system/Observation.read system/Patient.r"
+
+
+@pytest.fixture
+def for_two_purposes(
+    services: AuthServices, ehr: registrations.Client
+) -> registrations.Client:
+    """The example client, had it been registered for more."""
+    wider = replace(
+        ehr, purposes=("TREAT", "HRESCH"), scopes=f"{ehr.scopes} introspect"
+    )
+
+    def work(transaction: Transaction) -> None:
+        table = registrations.client
+        transaction.run(
+            Statement(
+                table.update()
+                .where(table.c.client_id == ehr.client_id)
+                .values(purposes="TREAT HRESCH", scopes=wider.scopes)
+            )
+        )
+
+    services.database.write(work)
+    return wider
+
+
+@pytest.mark.parametrize(
+    ("asked", "granted"),
+    [
+        (None, ("TREAT", "HRESCH")),
+        ("", ("TREAT", "HRESCH")),
+        ("HRESCH", ("HRESCH",)),
+        ("TREAT TREAT", ("TREAT",)),
+        (" HRESCH  TREAT ", ("HRESCH", "TREAT")),
+    ],
+)
+def test_a_token_may_be_for_fewer_purposes(
+    ask_anew: Ask,
+    for_two_purposes: registrations.Client,
+    grant_of: Callable[[str], Grant],
+    asked: str | None,
+    granted: tuple[str, ...],
+) -> None:
+    assert for_two_purposes.purposes == ("TREAT", "HRESCH")
+
+    response = ask_anew(purpose_of_use=asked)
+
+    assert grant_of(response.get_json()["access_token"]).purposes == granted
+
+
+@pytest.mark.parametrize("asked", ["HPAYMT", "TREAT HPAYMT", "treat", "BTG", "*"])
+def test_a_purpose_of_another_is_an_invalid_scope(
+    ask_anew: Ask, audit: Audit, asked: str
+) -> None:
+    response = ask_anew(purpose_of_use=asked)
+
+    assert response.status_code == 400
+    assert response.get_json()["error"] == "invalid_scope"
+    assert audit.last == ("token-refused", "other-purpose")
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ("introspect", "introspect"),
+        ("introspect system/Patient.r", "system/Patient.r introspect"),
+        ("introspect openid offline_access", "introspect"),
+    ],
+)
+def test_a_service_may_be_granted_to_introspect(
+    ask_anew: Ask, for_two_purposes: registrations.Client, asked: str, told: str
+) -> None:
+    assert "introspect" in for_two_purposes.scopes
+
+    assert ask_anew(scope=asked).get_json()["scope"] == told
+
+
+def test_who_is_not_registered_to_introspect_is_not_granted_it(ask_anew: Ask) -> None:
+    response = ask_anew(scope="introspect system/Patient.r")
+
+    assert response.get_json()["scope"] == "system/Patient.r"
+
+
+def test_an_app_gets_no_token_of_its_own(
+    http: FlaskClient, portal: registrations.Client, audit: Audit
+) -> None:
+    data = {"grant_type": "client_credentials", "scope": portal.scopes}
+    auth = ("portal", "of-the-example-portal_" + "x" * 21)
+
+    response = http.post("/auth/token", data=data, auth=auth)
+
+    assert response.status_code == 400
+    assert response.get_json()["error"] == "unauthorized_client"
+    assert audit.last == ("token-refused", "no-backend-service")
 
 
 def test_the_client_id_may_be_said_too(ask: Ask, sign: Sign) -> None:
@@ -337,6 +441,44 @@ def test_what_has_expired_is_removed(
         assert (
             len(list(connection.execute(registrations.client_assertion.select()))) == 1
         )
+
+
+def test_what_expires_is_removed_as_fast_as_it_comes(
+    ask: Ask, sign: Sign, database: Database, clock: Clock
+) -> None:
+    for _ in range(40):
+        assert ask(sign()).status_code == 200
+    clock.pass_s(1000)
+    for _ in range(2):  # The first removes all; the second need not look.
+        assert ask(sign()).status_code == 200
+
+    with database.engine.connect() as connection:
+        assert len(list(connection.execute(authorizations.access_token.select()))) == 2
+
+
+def test_a_purge_is_due_after_many_grants_too(
+    ask_anew: Ask, database: Database, clock: Clock
+) -> None:
+    ask_anew()
+    old = authorizations.AccessToken(
+        hash=b"old",
+        client_id="ehr",
+        scopes="system/*.rs",
+        purposes=(),
+        issued=0,
+        expires=clock() - 1,
+    )
+    database.write(lambda writing: authorizations.add_token(writing, old))
+
+    def is_kept() -> bool:
+        with database.read() as snapshot:
+            return authorizations.issued_token(snapshot, b"old") is not None
+
+    for _ in range(31):
+        ask_anew()
+    assert is_kept()
+    ask_anew()
+    assert not is_kept()
 
 
 def test_no_event_holds_a_secret(ask: Ask, sign: Sign, audit: Audit) -> None:

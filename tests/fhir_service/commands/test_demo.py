@@ -12,9 +12,10 @@ import pytest
 import requests
 
 from conformance.issues import FHIRError
-from fhir_service.auth import users
+from fhir_service.auth import login
 from fhir_service.auth.bearer import authenticate
-from fhir_service.auth.users import Attempt, Role
+from fhir_service.auth.login import Attempt
+from fhir_service.auth.users import Role
 from fhir_service.commands import demo
 from fhir_service.demo import clients, logins, progress, seed
 from fhir_service.demo.clients import EHR, EXAMPLES
@@ -147,7 +148,7 @@ def test_a_person_of_each_role_can_log_in(deployment):
     people = logins.register(deployment.auth, deployment.settings.data_dir / "demo")
 
     sessions = [
-        users.log_in(
+        login.log_in(
             deployment.auth,
             Attempt(username=person.username, password=password, address="127.0.0.1"),
         ).session

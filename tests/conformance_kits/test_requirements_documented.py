@@ -1,6 +1,6 @@
-"""docs/us-core.md against the numbered requirements of US Core.
+"""Pages about the numbered requirements of a guide, against those requirements.
 
-Whether the tests that it names exist is seen by the tests of the documentation.
+Whether the tests that they name exist is seen by the tests of the documentation.
 """
 
 import csv
@@ -9,8 +9,14 @@ import re
 import pytest
 from documented_tables import ROOT, SHARED, rows
 
-PAGE = ROOT / "docs" / "us-core.md"
-DEMANDED = SHARED / "data" / "requirements" / "req-us-core-7.0.0-server.csv"
+DEMANDED = SHARED / "data" / "requirements"
+GUIDES = {
+    "us-core.md": DEMANDED / "req-us-core-7.0.0-server.csv",
+    "smart.md": DEMANDED / "req-smart-2.2.0-server.csv",
+}
+"""Page → the list of the guide that it is about."""
+
+pages = pytest.mark.parametrize("page", [ROOT / "docs" / name for name in GUIDES])
 
 
 def ranges(cell):
@@ -20,30 +26,32 @@ def ranges(cell):
         yield range(int(first), int(last or first) + 1)
 
 
-def test_every_requirement_has_a_test_or_a_reason():
-    reasons = "|".join(re.escape(word) for word, _ in rows(PAGE, "word"))
+@pages
+def test_every_requirement_has_a_test_or_a_reason(page):
+    reasons = "|".join(re.escape(word) for word, _ in rows(page, "word"))
 
     without = [
         numbers
-        for numbers, _, told in rows(PAGE, "rows")
+        for numbers, _, told in rows(page, "rows")
         if not re.search(r"`test_\w+`", told)
         and not re.match(rf"(?:{reasons}): \S", told)
     ]
 
-    assert rows(PAGE, "rows")
+    assert rows(page, "rows")
     assert without == []
 
 
 @pytest.mark.skipif(not DEMANDED.exists(), reason=f"{DEMANDED.name} is not here")
-def test_every_shall_of_us_core_is_in_the_table_once():
-    with DEMANDED.open(encoding="utf-8", newline="") as file:
+@pages
+def test_every_shall_of_the_guide_is_in_the_table_once(page):
+    with GUIDES[page.name].open(encoding="utf-8", newline="") as file:
         shall = [
             int(row["id"])
             for row in csv.DictReader(file)
             if row["conformance"].startswith("SHALL")
         ]
 
-    told = [part for row in rows(PAGE, "rows") for part in ranges(row[0])]
+    told = [part for row in rows(page, "rows") for part in ranges(row[0])]
 
     assert sorted(n for part in told for n in part if n in shall) == sorted(shall)
     # Between the ends of a range there may be what is no SHALL.

@@ -9,6 +9,7 @@ https://hl7.org/fhir/R4/validation.html
 """
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Any
 
 from conformance import definitions, fhirpath
@@ -23,6 +24,7 @@ from conformance.validation_findings import (
     joined,
     under,
 )
+from conformance.validation_passed import Passed
 from conformance.validation_profiles import (
     derives_with_code,
     profile,
@@ -138,10 +140,23 @@ def validate(resource: Any, *, profiles: Sequence[str] = ()) -> list[Issue]:
         profiles: Canonicals of profiles to be met beside those it claims.
 
     """
-    scope = Scope(resource, resource)
-    found = resource_check(resource, scope)
-    if not is_shapeless(found):
-        found = joined(found, _all_profiled(resource, scope, profiles))
+    passed = _passed()
+    frame = passed.frame(resource, profiles)
+    known = None if frame is None else passed.warnings(frame)
+    if known is not None:
+        return list(known)
+    issues = _issues(resource, profiles)
+    if frame is not None and all(_is_warning(issue) for issue in issues):
+        passed.add(frame, issues)
+    return issues
+
+
+def _is_warning(issue: Issue) -> bool:
+    return issue.severity is Severity.WARNING
+
+
+def _issues(resource: Any, profiles: Sequence[str]) -> list[Issue]:
+    found = _findings(resource, profiles)
     if found is None:
         return []
     type_ = resource.get("resourceType") if isinstance(resource, dict) else None
@@ -149,6 +164,19 @@ def validate(resource: Any, *, profiles: Sequence[str] = ()) -> list[Issue]:
     if len(found) > MAX_ISSUES:
         return _shortened(found, root)
     return [finding.issue(root) for finding in found]
+
+
+@cache
+def _passed() -> Passed:
+    return Passed()
+
+
+def _findings(resource: Any, profiles: Sequence[str]) -> Findings:
+    scope = Scope(resource, resource)
+    found = resource_check(resource, scope)
+    if is_shapeless(found):
+        return found
+    return joined(found, _all_profiled(resource, scope, profiles))
 
 
 def _shortened(found: list[Finding], root: str) -> list[Issue]:

@@ -59,7 +59,9 @@ def organizations(
 
     """
     found = [one for resource in told for one in _belonging(resource, place)]
-    reached = spread(Names(names, frozenset()), found, at_us).certain
+    reached = names
+    if found:
+        reached = spread(Names(names, frozenset()), found, at_us).certain
     return frozenset(name for name in reached if type_of(name) == "Organization")
 
 

@@ -17,8 +17,8 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from typing import Any
 
 import structlog
@@ -61,13 +61,14 @@ from fhir_service.storage.repository import (
 from fhir_service.storage.resources import Stored
 from fhir_service.storage.signatures import by_id as signature_by_id
 from fhir_service.storage.tables import SHARED
+from fhir_service.storage.views import Views
 
 _log = structlog.get_logger()
 
 REMEMBERED_DECISIONS = 16_384
 REMEMBERED_CONSENTS = 4_096
 REMEMBERED_VIEWS = 64
-"""Views over all patients; each has the number of every permitted signature."""
+"""Requesters whose views over all patients are kept, for each type that they ask."""
 
 PATIENTS_AT_ONCE = 1_000
 
@@ -138,6 +139,22 @@ class _Timed(_Between):
         return self.ties is None or self.ties == device_ties.version(snapshot)
 
 
+@dataclass(kw_only=True, slots=True)
+class _Met:
+    """What was decided of patients whom somebody met; grows as more are.
+
+    Attributes:
+        changes: How often what decisions depend on had changed, of whichever patient.
+        of: Patient → the decision, and when it holds.
+        merged: The views of all of them as one, likewise.
+
+    """
+
+    changes: int
+    of: dict[int, tuple[_Between, Decided]] = field(default_factory=dict)
+    merged: tuple[_Between, View] | None = None
+
+
 _FOREVER = 1 << 62
 _AT_ONCE = _Between(start_us=_FOREVER, until_us=-_FOREVER)
 """Nothing is remembered of a decision that has failed."""
@@ -189,9 +206,7 @@ class Gate:
         self._decided: OrderedDict[tuple[object, ...], tuple[_Timed, Decided]] = (
             OrderedDict()
         )
-        self._of_all: OrderedDict[tuple[object, ...], tuple[int, int, View]] = (
-            OrderedDict()
-        )
+        self._of_all: OrderedDict[tuple[object, ...], _Met] = OrderedDict()
         self._closures = Closures(repository)
         self._guard = threading.Lock()
 
@@ -221,22 +236,22 @@ class Gate:
         """Return what the grant may see of the patient's resources of a type."""
         return self._viewed(snapshot, grant, state, type_)[1]
 
-    def everybody(self, snapshot: Snapshot, grant: Grant, type_: str) -> View:
+    def everybody(self, snapshot: Snapshot, grant: Grant, type_: str) -> View | Views:
         """Return what the grant may see of all patients' resources of a type.
 
-        The same decisions as for each patient, as one view; kept until anything that
-        any of them depends on has changed.
+        The same decisions as for each patient, made when they are asked for; kept
+        until anything that any of them depends on has changed.
         """
         kind = class_of(type_)
         if kind is not ResourceClass.PATIENT_DATA:
             return _EVERYTHING
         try:
-            closure = self._closures.of(snapshot, grant, self._clock())
+            now = self._clock()
+            closure = self._closures.of(snapshot, grant, now)
         except Exception as error:  # noqa: BLE001 - who is not known is nobody
             self._alert(error)
             return _NOBODYS
         at = (
-            patients.changes(snapshot),
             type_,
             closure.names,
             grant.organization,
@@ -245,29 +260,71 @@ class Gate:
             grant.patient if grant.scopes.confines(type_) else None,
             grant.patient if grant.is_attested else None,
         )
-        now = self._clock()
-        known = None if grant.user else self._of_all.get(at)
-        if known is not None and known[0] <= now < known[1]:
-            return known[2]
-        start, until, view = self._view_of_all(snapshot, grant, type_)
-        if grant.user is None:  # Whom a person stands for changes as data does.
-            self._remember(self._of_all, at, (start, until, view), REMEMBERED_VIEWS)
-        return view
+        met = self._met(patients.changes(snapshot), None if grant.user else at)
+        known = met.merged
+        if known is not None and known[0].holds(now) and known[1].is_all_or_nothing:
+            return known[1]
+        return Views(
+            of=partial(self._views_of, snapshot, grant, type_, met),
+            everybody=partial(self._view_of_all, snapshot, grant, type_, met),
+        )
+
+    def _met(self, changes: int, at: tuple[object, ...] | None) -> _Met:
+        """Return what was decided since the last change of anything."""
+        if at is None:  # Whom a person stands for changes as data does.
+            return _Met(changes=changes)
+        known = self._of_all.get(at)
+        if known is None or known.changes != changes:
+            known = _Met(changes=changes)
+            self._remember(self._of_all, at, known, REMEMBERED_VIEWS)
+        return known
+
+    def _views_of(
+        self,
+        snapshot: Snapshot,
+        grant: Grant,
+        type_: str,
+        met: _Met,
+        keys: Collection[int],
+    ) -> dict[int, View]:
+        """Return the views of some patients; what belongs to nobody has none."""
+        now, views = self._clock(), dict[int, View]()
+        for key in keys:
+            known = met.of.get(key)
+            if known is not None and known[0].holds(now):
+                views[key] = known[1].view
+        unknown = [key for key in keys if key not in views and key != SHARED]
+        states = patients.by_keys(snapshot, unknown) if unknown else ()
+        for _, decided in self._meet(snapshot, grant, type_, met, states):
+            views[decided.view.patient_key] = decided.view
+        return views
 
     def _view_of_all(
-        self, snapshot: Snapshot, grant: Grant, type_: str
-    ) -> tuple[int, int, View]:
-        groups: dict[Formula, list[int]] = {}
-        start, until, whole = 0, _FOREVER, True
-        for state in self._within(snapshot, grant, type_):
-            timed, decided = self._viewed(snapshot, grant, state, type_)
-            whole = whole and (decided.view.whole or not decided.has_rows)
-            start = max(start, timed.start_us or 0)
-            until = min(until, _FOREVER if timed.until_us is None else timed.until_us)
-            for formula, ids in decided.view.groups:
-                groups.setdefault(formula, []).extend(ids)
-        kept = tuple((formula, tuple(ids)) for formula, ids in groups.items())
-        return start, until, View(patient_key=EVERYBODY, groups=kept, whole=whole)
+        self, snapshot: Snapshot, grant: Grant, type_: str, met: _Met
+    ) -> View:
+        """Return the views of all patients as one."""
+        known = met.merged
+        if known is None or not known[0].holds(self._clock()):
+            states = self._within(snapshot, grant, type_)
+            known = _merged(self._meet(snapshot, grant, type_, met, states))
+            met.merged = known
+        return known[1]
+
+    def _meet(
+        self,
+        snapshot: Snapshot,
+        grant: Grant,
+        type_: str,
+        met: _Met,
+        states: Iterable[PatientState],
+    ) -> Iterator[tuple[_Between, Decided]]:
+        """Yield the decision on each of some patients, and keep it."""
+        now = self._clock()
+        for state in states:
+            known = met.of.get(state.key)
+            if known is None or not known[0].holds(now):
+                known = met.of[state.key] = self._viewed(snapshot, grant, state, type_)
+            yield known
 
     def _within(
         self, snapshot: Snapshot, grant: Grant, type_: str
@@ -432,7 +489,8 @@ class Gate:
     ) -> bool:
         """Whether consent and class let the grant see what a reference names.
 
-        Scopes are not asked: they say which types a client reads, not which patients.
+        A type that no scope covers may be named: scopes say which types are read. Of
+        one that they cover in part, such as a category, only that part may.
         A derived resource that names a derived one is followed `MAX_HOPS` times and
         not released beyond.
         """
@@ -446,6 +504,9 @@ class Gate:
             return False
         if class_of(type_) is ResourceClass.DERIVED:
             return self._names_only_visible(snapshot, grant, found, hops + 1)
+        filters = covering(grant, type_)
+        if filters and not self._is_in_scope(snapshot, found, filters):
+            return False
         decided = self.of_row(snapshot, grant, found)
         return self._is_in_view(snapshot, decided.view, found)
 
@@ -521,7 +582,7 @@ class Gate:
         """Whether a resource from a device may be collected."""
         state = self.state(snapshot, key)
         repository = self._repository
-        described = repository.described(snapshot, resource, repository.label(resource))
+        described = repository.told(snapshot, resource)
         return evaluate(
             self.collect_formula(snapshot, grant, state, described.facets),
             Row(
@@ -804,6 +865,15 @@ def admits(filters: tuple[Filters, ...], categories: Collection[Coding]) -> bool
     )
 
 
+def covering(grant: Grant, type_: str) -> tuple[Filters, ...]:
+    """Return the alternatives under which scopes let a type be read or found."""
+    scopes = grant.scopes
+    return (
+        *(scopes.allows(type_, "read") or ()),
+        *(scopes.allows(type_, "search-type") or ()),
+    )
+
+
 def within(filters: tuple[Filters, ...], patient: str | None) -> tuple[Filters, ...]:
     """Return the alternatives that hold for what is about a patient.
 
@@ -818,6 +888,23 @@ def within(filters: tuple[Filters, ...], patient: str | None) -> tuple[Filters, 
             for one in alternative
         )
     )
+
+
+def _merged(
+    decisions: Iterable[tuple[_Between, Decided]],
+) -> tuple[_Between, View]:
+    """Return the views of patients as one, and for how long all of them hold."""
+    groups: dict[Formula, list[int]] = {}
+    start, until, whole = -_FOREVER, _FOREVER, True
+    for during, decided in decisions:
+        whole = whole and (decided.view.whole or not decided.has_rows)
+        start = start if during.start_us is None else max(start, during.start_us)
+        until = until if during.until_us is None else min(until, during.until_us)
+        for formula, ids in decided.view.groups:
+            groups.setdefault(formula, []).extend(ids)
+    kept = tuple((formula, tuple(ids)) for formula, ids in groups.items())
+    view = View(patient_key=EVERYBODY, groups=kept, whole=whole)
+    return _Between(start_us=start, until_us=until), view
 
 
 def _within(timed: _Timed, closure: Closure) -> _Timed:

@@ -27,6 +27,7 @@ from fhir_service.search.postings import Entries, entries
 from fhir_service.settings import read_settings
 from fhir_service.storage import device_ties, patients, scratch, types, visible
 from fhir_service.storage.engine import Database, Snapshot, Transaction
+from fhir_service.storage.frames import Frame
 from fhir_service.storage.patients import PatientState
 from fhir_service.storage.repository import Repository
 from fhir_service.storage.resources import Stored
@@ -46,10 +47,10 @@ _UNREADABLE = (AttributeError, FHIRError, LookupError, TypeError, ValueError)
 class AnyShape(Repository):
     """Stores what would be refused at the door as well; search does not find it."""
 
-    def searchable(self, resource: Resource) -> Entries:
+    def searchable(self, resource: Resource, frame: Frame | None = None) -> Entries:
         """Return what search finds; nothing in what it cannot read."""
         try:
-            found = super().searchable(resource)
+            found = super().searchable(resource, frame)
             for posting in (*found.shared, *found.own):
                 self.blind.posting(posting)
         except _UNREADABLE:

@@ -121,6 +121,7 @@ class Observing:
     ) -> None:
         transaction, repository = self._transaction, self._repository
         now_us = repository.clock()
+        now = fhir_instant(now_us)
         first = counters.take(transaction, "seq", len(fresh))
         ids = [rows.public_id(row) for row in made]
         named = self._named(fresh, made, known)
@@ -129,7 +130,7 @@ class Observing:
             rendered(
                 candidate,
                 self._delivery,
-                Written(id_, "1", fhir_instant(now_us), constants.security, "final"),
+                Written(id_, "1", now, constants.security, "final"),
             )
             for candidate, (_, constants), id_ in zip(named, fresh, ids, strict=True)
         ]

@@ -47,8 +47,10 @@ def patient_key_of(
 
     """
     key = _KEYS[class_of(resource["resourceType"])](exchange, transaction, resource)
-    owner = None if key == SHARED else exchange.services.gate.state(transaction, key)
-    _refuse_others_inside(exchange, resource, owner)
+    if "contained" in resource:
+        gate = exchange.services.gate
+        owner = None if key == SHARED else gate.state(transaction, key)
+        _refuse_others_inside(exchange, resource, owner)
     return key
 
 
@@ -70,9 +72,13 @@ def is_seen(
 
 
 def acts_for_custodian(exchange: Exchange, state: PatientState) -> bool:
-    """Whether the client acts, for a purpose, for who manages the patient."""
+    """Whether a system acts, for a purpose, for who manages the patient.
+
+    Nobody who works there does by that: she would permit herself.
+    """
     grant = exchange.who
-    return is_custodian(grant, state) and bool(grant.purposes)
+    is_system = grant.role is None
+    return is_system and is_custodian(grant, state) and bool(grant.purposes)
 
 
 def _of_subject(
@@ -82,7 +88,7 @@ def _of_subject(
     if type_ == "Patient":
         return SHARED  # It gets, or has, a key of its own.
     bases = exchange.services.repository.deployment.own_bases
-    state = _state_of(exchange, transaction, attribution(resource, bases))
+    state = _state_of(transaction, attribution(resource, bases))
     if state is None or not _may_file(exchange, type_, state):
         raise _unattributed(type_)
     exchange.patients.append(state.id)
@@ -168,17 +174,12 @@ def _moved(place: str | None) -> FHIRError:
     )
 
 
-def _state_of(
-    exchange: Exchange, transaction: Transaction, reference: str | None
-) -> PatientState | None:
+def _state_of(transaction: Transaction, reference: str | None) -> PatientState | None:
     """Return the patient of a reference; None where absent, also by deletion."""
     if reference is None:
         return None
     id_ = reference.removeprefix("Patient/")
-    stored = exchange.services.repository.read(transaction, "Patient", id_)
-    if stored is None or stored.deleted:
-        return None
-    return patients.by_id(transaction, types.number_of("Patient"), id_)
+    return patients.living(transaction, types.number_of("Patient"), id_)
 
 
 def _may_file(exchange: Exchange, type_: str, state: PatientState) -> bool:

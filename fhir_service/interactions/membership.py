@@ -126,12 +126,16 @@ def _changed(exchange: Exchange, versions: Iterable[Resource]) -> frozenset[Memb
 
 
 class _House:
-    """Those who belong to the client's organization, or to whom it belongs."""
+    """Those who belong to the client's organization, or to whom it belongs.
+
+    The person behind a request is one of them.
+    """
 
     def __init__(self, exchange: Exchange, transaction: Transaction) -> None:
         grant, self._services = exchange.who, exchange.services
         self._transaction = transaction
-        own = {f"{CLIENT_SYSTEM}|{grant.client_id}", grant.organization} - {None}
+        client = f"{CLIENT_SYSTEM}|{grant.client_id}"
+        own = {client, grant.organization, grant.user} - {None}
         self._own = frozenset(map(str, own))
         self._above = self._ever(self._own)
 

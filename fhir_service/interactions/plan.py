@@ -3,7 +3,7 @@
 https://hl7.org/fhir/R4/search.html
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,7 +17,7 @@ from fhir_service.search.criteria import (
     ReferenceValue,
     TokenValue,
 )
-from fhir_service.storage.conditions import all_of
+from fhir_service.storage.conditions import all_of, lower, upper
 from fhir_service.storage.observations import Question
 from fhir_service.storage.patients import PatientState
 from fhir_service.storage.predicate import Clause
@@ -170,3 +170,27 @@ def is_oldest_first(source: Question | Scan) -> bool:
 def where(source: Question | Scan, clause: Clause) -> Question | Scan:
     """Return the same with one condition more."""
     return replace(source, where=all_of([source.where, clause]))
+
+
+_KEYS: Mapping[Order, str] = {Order.UPDATED: "_lastUpdated", Order.START: "date"}
+"""Order → the search parameter that asks for its key."""
+
+
+def bounded(plan: Plan, asked: Sequence[Condition]) -> Plan:
+    """Return the same plan over no more of its index than what is asked can be in."""
+    if not isinstance(plan.source, Scan):
+        return plan
+    source, code = plan.source, _KEYS.get(plan.source.order)
+    values = [
+        dates_of(one)
+        for one in asked
+        if isinstance(one, Criterion)
+        and one.parameter.code == code
+        and one.modifier is None
+    ]
+    lows = [low for one in values if (low := lower(one)) is not None]
+    highs = [high for one in values if (high := upper(one)) is not None]
+    if source.order is Order.START:  # What began long before may last until then.
+        lows = []
+    low, high = max(lows, default=None), min(highs, default=None)
+    return replace(plan, source=replace(source, low=low, high=high))

@@ -24,6 +24,7 @@ from fhir_service.interactions.plan import (
     Scope,
     Sorted,
     Verify,
+    bounded,
     dates_of,
     is_code,
     is_date,
@@ -49,6 +50,7 @@ from fhir_service.storage.predicate import EVERYTHING, NOTHING, Clause, View, cl
 from fhir_service.storage.resources import Shown, Stored
 from fhir_service.storage.scan import Order, Scan
 from fhir_service.storage.tokens import UNDATED
+from fhir_service.storage.views import Views
 
 CHAINED = 10_000
 """Resources that a chain, or what is compared row by row, may have to look at."""
@@ -120,7 +122,8 @@ class Planner:
                 verify.extend(check)
         if extra is not None:
             clauses.append(extra(scope.key))
-        return self._planned(scope, clauses, verify, series, dates, filters, sort)
+        plan = self._planned(scope, clauses, verify, series, dates, filters, sort)
+        return plan and bounded(plan, rest)
 
     def _planned(  # noqa: PLR0913, PLR0917 - the parts of a plan
         self,
@@ -133,12 +136,16 @@ class Planner:
         sort: Sorted | None,
     ) -> Plan | None:
         decided, view = self._view(scope, series)
-        if not view.whole and view.is_empty:
-            return None
-        clauses.append(clause(view, self._snapshot.dialect))
+        if isinstance(view, View):
+            if not view.whole and view.is_empty:
+                return None
+            clauses.append(clause(view, self._snapshot.dialect))
         if any(text == NOTHING[0] for text, _ in clauses):
             return None
         source = self._source(scope, clauses, series, dates, sort)
+        if isinstance(view, Views):
+            assert isinstance(source, Scan)  # noqa: S101 - else nobody is named
+            source = replace(source, views=view)
         return Plan(
             type=scope.type,
             source=source,
@@ -218,7 +225,7 @@ class Planner:
 
     def _view(
         self, scope: Scope, series: Mapping[int, int] | None
-    ) -> tuple[Decided | None, View]:
+    ) -> tuple[Decided | None, View | Views]:
         if scope.patient is None or class_of(scope.type) is not (
             ResourceClass.PATIENT_DATA
         ):

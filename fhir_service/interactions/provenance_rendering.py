@@ -16,7 +16,7 @@ from conformance.classes import ResourceClass, class_of
 from consent.facets import Facets
 from consent.labels import labelled, tagged
 from consent.membership import CLIENT_SYSTEM
-from fhir_service.access import Decided
+from fhir_service.access import Decided, covering
 from fhir_service.auth.scopes import Filters
 from fhir_service.exchange import Exchange
 from fhir_service.interactions.provenance_id import id_of
@@ -90,7 +90,9 @@ class Renderer:
             return None
         key, signature = known
         found = batches.members(self._snapshot, key, part)
-        filters = self._filters(types.name_of(signature.type_id))
+        filters = covering(
+            self._exchange.who, types.name_of(signature.type_id)
+        )
         current = list(self._visible(found.current, filters))
         earlier = list(self._visible(found.earlier, filters))
         if not current and not earlier:
@@ -136,14 +138,6 @@ class Renderer:
         return fhir_json.dumps(labelled(resource, facets.labels))
 
     # Which targets
-
-    def _filters(self, type_: str) -> tuple[Filters, ...]:
-        """Return the alternatives under which targets may be read or found."""
-        scopes = self._exchange.who.scopes
-        return (
-            *(scopes.allows(type_, "read") or ()),
-            *(scopes.allows(type_, "search-type") or ()),
-        )
 
     def _visible(
         self, versions: Iterable[Stored], filters: tuple[Filters, ...]

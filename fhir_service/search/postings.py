@@ -7,6 +7,7 @@ https://hl7.org/fhir/R4/search.html#ptypes
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import KW_ONLY, dataclass, field
 from decimal import Decimal
 from functools import lru_cache
@@ -63,7 +64,7 @@ class Entries:
 
     """
 
-    shared: set[Posting] = field(default_factory=set)
+    shared: AbstractSet[Posting] = field(default_factory=frozenset)
     own: set[Posting] = field(default_factory=set)
     dates: set[tuple[int, int, int]] = field(default_factory=set)
     quantities: set[tuple[int, tuple[str, str, str] | None, float, float]] = field(
@@ -158,19 +159,20 @@ def _bounds(value: Number | Quantity) -> tuple[float, float]:
 
 def entries(type_: str, found: Mapping[str, Sequence[Any]]) -> Entries:
     """Return what the index holds of the values that were found in a resource."""
-    made = Entries()
+    shared: set[Posting] = set()
+    made = Entries(shared=shared)
     for code, values in found.items():
         if code in NOT_INDEXED or not values:
             continue
-        made.shared.add(present(code))
+        shared.add(present(code))
         if code in COMBINED or (type_, code) in OWN_INDEX:
             continue
         for value in values:
-            _add(made, code, value)
+            _add(made, shared, code, value)
     return made
 
 
-def _add(made: Entries, code: str, value: Any) -> None:
+def _add(made: Entries, shared: set[Posting], code: str, value: Any) -> None:
     kind = type(value)
     if kind is DateRange:
         made.dates.add((key_of(code), value.start_us, value.end_us))
@@ -183,9 +185,9 @@ def _add(made: Entries, code: str, value: Any) -> None:
         if code in ROW_CODES and kind in _OWN:
             made.own.update(_OWN[kind](code, value))
             if kind is Token and value.system:
-                made.shared.add((code, "system", value.system))
+                shared.add((code, "system", value.system))
         else:
-            made.shared.update(_shared(code, value))
+            shared.update(_shared(code, value))
 
 
 @lru_cache(maxsize=REMEMBERED)

@@ -122,6 +122,12 @@ _REMOVE_ACCOUNT = Statement(
 _END_SESSIONS = Statement(
     delete(login_session).where(login_session.c.user_id == bindparam("id"))
 )
+_OTHER_SESSIONS = Statement(
+    select(login_session.c.hash).where(
+        login_session.c.user_id == bindparam("id"),
+        login_session.c.hash != bindparam("kept"),
+    )
+)
 _ADD_SESSION = Statement(
     insert(login_session).values(
         **columns_of([column.name for column in login_session.columns])
@@ -204,6 +210,12 @@ def change_account(transaction: Transaction, changed: Account) -> bool:
 def end_sessions(transaction: Transaction, user_id: str) -> None:
     """End every login of a person."""
     transaction.run(_END_SESSIONS, id=user_id)
+
+
+def other_sessions(snapshot: Snapshot, user_id: str, kept: bytes) -> list[bytes]:
+    """Return the hashes of a person's logins but one."""
+    found = snapshot.all(_OTHER_SESSIONS, id=user_id, kept=kept)
+    return [bytes(session_hash) for (session_hash,) in found]
 
 
 def remove_account(transaction: Transaction, user_id: str, now: int) -> bool:

@@ -106,7 +106,10 @@ def put(
 def belonging(
     snapshot: Snapshot, reader: Reader, names: Iterable[str]
 ) -> list[Mapping[str, Any]]:
-    """Return the roles and Devices that may say to whom these authors belong."""
+    """Return the roles and Devices that may say to whom these authors belong.
+
+    Of a Device, just what says so.
+    """
     found: list[Stored] = []
     hashes: list[int] = []
     for name in names:
@@ -119,7 +122,18 @@ def belonging(
     if hashes:
         role = types.number_of("PractitionerRole")
         found += naming(snapshot, role, hashes, MOST_ROLES)
-    return [fhir_json.loads_object(reader.body(snapshot, one)) for one in found]
+    return [
+        _telling(fhir_json.loads_object(reader.body(snapshot, one))) for one in found
+    ]
+
+
+def _telling(resource: dict[str, Any]) -> dict[str, Any]:
+    if resource["resourceType"] != "Device":
+        return resource
+    return {name: resource[name] for name in _OF_DEVICE if name in resource}
+
+
+_OF_DEVICE = ("resourceType", "id", "owner")
 
 
 def remove(transaction: Transaction, row: int) -> None:

@@ -5,7 +5,7 @@ up first and the rows are taken from it; what it finds often is asked row by row
 that a page stops as soon as it is full.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -107,6 +107,35 @@ def interval(value: DateValue, low: str, high: str) -> Clause:
     text, letters = _INTERVAL[value.prefix]
     bounds = tuple(value.start if letter == "s" else value.end for letter in letters)
     return text.replace("low", low).replace("high", high), bounds
+
+
+_LOWER: Mapping[str, str] = {"eq": "s", "gt": "e", "ge": "s", "sa": "e", "ap": "s"}
+_UPPER: Mapping[str, str] = {"eq": "e", "lt": "s", "le": "e", "eb": "s", "ap": "e"}
+"""Prefix → bound that the end of an interval reaches, and that its start does not pass;
+those that are left out have none."""
+
+
+def lower(values: Sequence[DateValue]) -> int | None:
+    """Return what the end of the interval reaches if any of the comparisons holds."""
+    return _outermost(values, _LOWER, min)
+
+
+def upper(values: Sequence[DateValue]) -> int | None:
+    """Return what the start of the interval does not pass, likewise."""
+    return _outermost(values, _UPPER, max)
+
+
+def _outermost(
+    values: Sequence[DateValue],
+    letters: Mapping[str, str],
+    outer: Callable[[Iterable[int]], int],
+) -> int | None:
+    bounds = [
+        one.start if letters[one.prefix] == "s" else one.end
+        for one in values
+        if one.prefix in letters
+    ]
+    return outer(bounds) if bounds and len(bounds) == len(values) else None
 
 
 def dates(

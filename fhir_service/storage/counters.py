@@ -2,6 +2,7 @@
 
 Every counter is a row, taken inside the write transaction under the write lock; so
 numbers are handed out in commit order and a rolled-back transaction leaves no gap.
+They are few, and read together.
 """
 
 from sqlalchemy import bindparam, insert, select, update
@@ -10,7 +11,7 @@ from fhir_service.storage.engine import Transaction
 from fhir_service.storage.statement import Statement
 from fhir_service.storage.tables import counter
 
-_READ = Statement(select(counter.c.value).where(counter.c.name == bindparam("name")))
+_READ = Statement(select(counter.c.name, counter.c.value))
 _INSERT = Statement(insert(counter).values(name=bindparam("n"), value=bindparam("v")))
 _SET = Statement(
     update(counter).where(counter.c.name == bindparam("n")).values(value=bindparam("v"))
@@ -26,15 +27,13 @@ def take(transaction: Transaction, name: str, count: int = 1) -> int:
 
 def current(transaction: Transaction, name: str) -> int:
     """Return the last number handed out; 0 before the first."""
-    known = transaction.numbers.get(name)
-    if known is not None:
-        return known
-    found = transaction.one(_READ, name=name)
-    if found is None:
+    numbers = transaction.numbers
+    if not numbers:
+        numbers.update((known, value) for known, value in transaction.all(_READ))
+    if name not in numbers:
         transaction.run(_INSERT, n=name, v=0)
-    value: int = 0 if found is None else found[0]
-    transaction.numbers[name] = value
-    return value
+        numbers[name] = 0
+    return numbers[name]
 
 
 def put(transaction: Transaction, name: str, value: int) -> None:

@@ -96,7 +96,7 @@ class Snapshot:
 class Transaction(Snapshot):
     """One job's part of a write transaction."""
 
-    __slots__ = ("_effects", "_endings", "_leaves", "has_written", "numbers")
+    __slots__ = ("_effects", "_endings", "_leaves", "has_written", "numbers", "pending")
 
     def __init__(self, cursor: Any, dialect: DialectName) -> None:
         super().__init__(cursor, dialect)
@@ -106,6 +106,8 @@ class Transaction(Snapshot):
         self.has_written = False
         self.numbers: dict[str, int] = {}
         """What `storage.counters` has handed out and not written yet."""
+        self.pending: dict[Any, Any] = {}
+        """What `storage.remembered` keeps once the transaction is durable."""
 
     def run(self, statement: Statement, **values: Any) -> int:
         """Execute and return the number of rows touched."""

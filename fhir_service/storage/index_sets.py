@@ -8,7 +8,6 @@ Sets are never changed or removed while their patient is here.
 
 import threading
 from array import array
-from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 
@@ -18,6 +17,7 @@ from fhir_service.search.postings import Entries, Posting
 from fhir_service.storage import counters
 from fhir_service.storage.blind_index import BlindIndex
 from fhir_service.storage.engine import Snapshot, Transaction
+from fhir_service.storage.remembered import Remembered
 from fhir_service.storage.statement import Statement, columns_of
 from fhir_service.storage.tables import (
     date_index,
@@ -30,6 +30,7 @@ from fhir_service.storage.tables import (
 
 REMEMBERED_SETS = 65_536
 REMEMBERED_POSTINGS = 65_536
+REMEMBERED_DIGESTS = 2_048
 NUMBER = 0
 """The unit of a plain number."""
 
@@ -99,20 +100,18 @@ class IndexSets:
 
     def __init__(self, blind: BlindIndex) -> None:
         self._blind = blind
-        self._hashes: OrderedDict[Posting, int] = OrderedDict()
-        self._sets: OrderedDict[tuple[int, bytes], int] = OrderedDict()
+        self._hashes: Remembered[Posting, int] = Remembered(REMEMBERED_POSTINGS)
+        self._sets: Remembered[tuple[int, bytes], int] = Remembered(REMEMBERED_SETS)
         self._units: dict[Unit, int] = {}
+        self._digests: Remembered[tuple[int, frozenset[Posting]], bytes]
+        self._digests = Remembered(REMEMBERED_DIGESTS)
         self._guard = threading.Lock()
 
     def hash_of(self, posting: Posting) -> int:
         """Return the keyed hash of a posting."""
         known = self._hashes.get(posting)
         if known is None:
-            known = self._blind.posting(posting)
-            with self._guard:
-                self._hashes[posting] = known
-                while len(self._hashes) > REMEMBERED_POSTINGS:
-                    self._hashes.popitem(last=False)
+            known = self._hashes.keep(posting, self._blind.posting(posting))
         return known
 
     def hash_once(self, posting: Posting) -> int:
@@ -127,36 +126,44 @@ class IndexSets:
         shared: Iterable[Posting],
     ) -> int:
         """Return the number of the set of these postings, adding it where it is new."""
-        hashes = sorted(map(self.hash_of, shared))
-        digest = blake2b(
-            array("q", [type_id, *hashes]).tobytes(), digest_size=16
-        ).digest()
-        at = (key, digest)
-        known = self._sets.get(at)
-        if known is not None:
-            return known
+        of = (type_id, frozenset(shared))
+        digest = self._digests.get(of) or self._digests.keep(of, self._digest(*of))
+        return self._sets.of(
+            transaction,
+            (key, digest),
+            lambda: self._find_or_add(transaction, key, digest, *of),
+        )
+
+    def _find_or_add(
+        self,
+        transaction: Transaction,
+        key: int,
+        digest: bytes,
+        type_id: int,
+        shared: frozenset[Posting],
+    ) -> int:
         found = transaction.one(_FIND, key=key, digest=digest)
-        if found is None:
-            number = counters.take(transaction, "set")
-            transaction.run(
-                _ADD, set_id=number, patient_key=key, type=type_id, digest=digest
-            )
-            transaction.copy(
-                _ADD_SET_POSTING,
-                "set_posting",
-                _SET_COLUMNS,
-                [(key, hash_, number) for hash_ in hashes],
-            )
-        else:
-            number = found[0]
-        transaction.after_commit(lambda: self._remember(at, number))
+        if found is not None:
+            known: int = found[0]
+            return known
+        number = counters.take(transaction, "set")
+        transaction.run(
+            _ADD, set_id=number, patient_key=key, type=type_id, digest=digest
+        )
+        transaction.copy(
+            _ADD_SET_POSTING,
+            "set_posting",
+            _SET_COLUMNS,
+            [(key, hash_, number) for hash_ in self._hashed(shared)],
+        )
         return number
 
-    def _remember(self, at: tuple[int, bytes], number: int) -> None:
-        with self._guard:
-            self._sets[at] = number
-            while len(self._sets) > REMEMBERED_SETS:
-                self._sets.popitem(last=False)
+    def _hashed(self, shared: frozenset[Posting]) -> list[int]:
+        return sorted(map(self.hash_of, shared))
+
+    def _digest(self, type_id: int, shared: frozenset[Posting]) -> bytes:
+        hashes = array("q", [type_id, *self._hashed(shared)])
+        return blake2b(hashes.tobytes(), digest_size=16).digest()
 
     def unit(self, transaction: Transaction, unit: Unit | None) -> int:
         """Return the number of a unit, adding it where it is new."""
@@ -216,8 +223,8 @@ class IndexSets:
 
     def forget(self) -> None:
         """Forget what a lost transaction may have interned."""
+        self._sets.forget()
         with self._guard:
-            self._sets.clear()
             self._units.clear()
 
 

@@ -120,7 +120,8 @@ class Choice:
         user_id: The person.
         client_id: The app.
         patient: Id of the Patient in context; empty for none.
-        asked: Scopes that were asked for, space-separated.
+        asked: Scopes that were asked for, and purposes in quotation marks,
+            space-separated.
         chosen: Scopes that were granted, space-separated.
         decided: When.
 
@@ -175,6 +176,12 @@ _FORGET_CHOICE = Statement(
         app_choice.c.client_id == bindparam("client"),
         app_choice.c.patient == bindparam("about"),
     )
+)
+_FORGET_USER = Statement(
+    delete(app_choice).where(app_choice.c.user_id == bindparam("user"))
+)
+_FORGET_CLIENT = Statement(
+    delete(app_choice).where(app_choice.c.client_id == bindparam("client"))
 )
 _ADD_CHOICE = _adding(app_choice)
 _CHOICE = Statement(
@@ -273,6 +280,16 @@ def forget_choice(
         _FORGET_CHOICE, user=user_id, client=client_id, about=patient
     )
     return forgotten == 1
+
+
+def forget_choices_of_user(transaction: Transaction, user_id: str) -> None:
+    """Forget everything that a person has decided."""
+    transaction.run(_FORGET_USER, user=user_id)
+
+
+def forget_choices_about(transaction: Transaction, client_id: str) -> None:
+    """Forget what anybody has decided about an app."""
+    transaction.run(_FORGET_CLIENT, client=client_id)
 
 
 def _as_choice(row: tuple[object, ...]) -> Choice:

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import bindparam, delete, insert, select, update
 
 from fhir_service.search.criteria import DateValue
-from fhir_service.storage.conditions import any_of, interval, text_of
+from fhir_service.storage.conditions import any_of, interval, lower, text_of, upper
 from fhir_service.storage.engine import Snapshot, Transaction
 from fhir_service.storage.predicate import EVERYTHING, Clause
 from fhir_service.storage.resources import (
@@ -184,14 +184,6 @@ class Question:
 
 _END = "(start + duration)"
 
-_LOWER = {"eq": "s", "gt": "e", "ge": "s", "sa": "e", "ap": "s"}
-_UPPER = {"eq": "e", "lt": "s", "le": "e", "eb": "s", "ap": "e"}
-"""Prefix → bound that `start` cannot pass (the lower one less the longest)."""
-
-
-def _bound(criterion: DateValue, letter: str) -> int:
-    return criterion.start if letter == "s" else criterion.end
-
 
 class _Where:
     """Conditions and their parameters, in step."""
@@ -214,20 +206,10 @@ def _dates(where: _Where, question: Question, longest: int) -> None:
     for alternatives in question.dates:
         text, values = any_of([interval(one, "start", _END) for one in alternatives])
         where.add(text, *values)
-        lower = [
-            _bound(criterion, _LOWER[criterion.prefix]) - longest
-            for criterion in alternatives
-            if criterion.prefix in _LOWER
-        ]
-        if len(lower) == len(alternatives):
-            where.add("start >= ?", min(lower))
-        upper = [
-            _bound(criterion, _UPPER[criterion.prefix])
-            for criterion in alternatives
-            if criterion.prefix in _UPPER
-        ]
-        if len(upper) == len(alternatives):
-            where.add("start <= ?", max(upper))
+        if (bound := lower(alternatives)) is not None:
+            where.add("start >= ?", bound - longest)
+        if (bound := upper(alternatives)) is not None:
+            where.add("start <= ?", bound)
 
 
 def _conditions(question: Question, code_key: int | None, longest: int) -> _Where:
@@ -322,6 +304,8 @@ def latest(
     snapshot: Snapshot, question: Question, count: int
 ) -> list[tuple[int, Stored]]:
     """Return the newest `count` of (start, version) of each series."""
+    if snapshot.dialect == "postgresql":
+        return _latest_of_each(snapshot, question, count)
     branches = [
         _newest_of(number, _conditions(one, code_key, longest), table, count)
         for number, one in enumerate(by_series(snapshot, question))
@@ -340,6 +324,27 @@ def latest(
         )
         found += [(columns[0], stored(columns[1:])) for columns in rows]
     return found
+
+
+def _latest_of_each(
+    snapshot: Snapshot, question: Question, count: int
+) -> list[tuple[int, Stored]]:
+    """Return the same by one branch for all series: PostgreSQL plans each of many."""
+    series = question.series
+    if series is None:
+        series = lengths(snapshot, question.patient_key)
+    where = _conditions(question, None, max(series.values(), default=0))
+    sql = (
+        f"SELECT {_WHOLE} FROM unnest(?::int[]) WITH ORDINALITY AS s (code_key, n) "  # noqa: S608 - fixed texts
+        "CROSS JOIN LATERAL (SELECT start, row FROM observation_code o "
+        f"WHERE o.code_key = s.code_key AND {where.text()} "
+        "ORDER BY start DESC, row DESC LIMIT ?) p "
+        "JOIN resource r ON r.row = p.row ORDER BY s.n, p.start DESC, p.row DESC"
+    )
+    rows = snapshot.sql(
+        text_of(sql, snapshot.dialect), [sorted(series), *where.values, count]
+    )
+    return [(columns[0], stored(columns[1:])) for columns in rows]
 
 
 def _newest_of(

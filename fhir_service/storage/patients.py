@@ -5,15 +5,16 @@ change of a Consent, `signature_version` with every new signature,
 `topology_version` with every change of how devices hang together.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from sqlalchemy import bindparam, insert, select, update
 
 from fhir_service.storage import counters
+from fhir_service.storage.conditions import members, text_of
 from fhir_service.storage.engine import Snapshot, Transaction
 from fhir_service.storage.statement import Statement, columns_of
-from fhir_service.storage.tables import SHARED, counter, directory, patient
+from fhir_service.storage.tables import SHARED, counter, directory, patient, resource
 
 _COLUMNS = (
     patient.c.patient_key,
@@ -58,6 +59,19 @@ _BY_ID = Statement(
         directory.join(patient, directory.c.patient_key == patient.c.patient_key)
     )
     .where(directory.c.type == bindparam("type"), directory.c.id == bindparam("id"))
+)
+_LIVING = Statement(
+    select(*_COLUMNS)
+    .select_from(
+        directory.join(patient, directory.c.patient_key == patient.c.patient_key).join(
+            resource, resource.c.row == directory.c.row
+        )
+    )
+    .where(
+        directory.c.type == bindparam("type"),
+        directory.c.id == bindparam("id"),
+        resource.c.deleted == 0,
+    )
 )
 _ALL = Statement(
     select(*_COLUMNS)
@@ -128,16 +142,34 @@ def by_id(snapshot: Snapshot, type_id: int, id_: str) -> PatientState | None:
     return None if row is None else _state(row)
 
 
+def living(snapshot: Snapshot, type_id: int, id_: str) -> PatientState | None:
+    """Return the patient whose Patient resource has `id_`; None for a deleted one."""
+    row = snapshot.one(_LIVING, type=type_id, id=id_)
+    return None if row is None else _state(row)
+
+
 def after(snapshot: Snapshot, key: int, count: int) -> list[PatientState]:
     """Return up to `count` patients whose key is greater than `key`, in order."""
     rows = snapshot.all(_ALL, after=key, count=count)
     return [_state(row) for row in rows]
 
 
+_WHERE = f"SELECT {', '.join(one.name for one in _COLUMNS)} FROM patient WHERE "  # noqa: S608 - fixed texts
+
+
+def by_keys(snapshot: Snapshot, keys: Iterable[int]) -> list[PatientState]:
+    """Return the patients of these keys, in no particular order."""
+    dialect = snapshot.dialect
+    text, values = members("patient_key", keys, dialect)
+    return [
+        _state(row) for row in snapshot.sql(text_of(_WHERE + text, dialect), values)
+    ]
+
+
 def changes(snapshot: Snapshot) -> int:
     """Return how often what decisions depend on has changed, for whichever patient."""
-    if isinstance(snapshot, Transaction) and CHANGES in snapshot.numbers:
-        return snapshot.numbers[CHANGES]
+    if isinstance(snapshot, Transaction):
+        return counters.current(snapshot, CHANGES)
     found = snapshot.one(_CHANGES)
     return 0 if found is None else int(found[0])
 

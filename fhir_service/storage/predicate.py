@@ -79,6 +79,18 @@ class View:
         """Nothing can be seen."""
         return not self.groups
 
+    @property
+    def is_all_or_nothing(self) -> bool:
+        """No row has to be looked at."""
+        return self.whole or self.is_empty
+
+    def formula(self, signature_id: int) -> Formula:
+        """Return the condition for rows of a signature; never where it is in none."""
+        for formula, ids in self.groups:
+            if signature_id in ids:
+                return formula
+        return False
+
     def of_code(self, signatures: frozenset[int]) -> "View":
         """Return the part that concerns these signatures, the only possible ones."""
         groups = tuple(

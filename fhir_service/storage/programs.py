@@ -55,6 +55,12 @@ def as_amended(
 
 
 def _is_program(repository: Repository, snapshot: Snapshot, organization: str) -> bool:
+    return repository.programs.of(
+        snapshot, organization, lambda: _is_found(repository, snapshot, organization)
+    )
+
+
+def _is_found(repository: Repository, snapshot: Snapshot, organization: str) -> bool:
     for number, body in enumerate(_upwards(repository, snapshot, organization)):
         if number == MAX_ABOVE or _has_tag(body):
             return True

@@ -10,25 +10,19 @@ from random import Random
 from typing import Any
 
 from conformance import fhir_json
-from conformance.search_parameters import extract_all
-from consent import device_links, labels
+from consent import labels
 from consent.authors import authored
-from consent.dependencies import dependencies
 from consent.labels import Labels
-from consent.provisions import read as read_consent
 from consent.references import Deployment
-from consent.signature import Description, describe, with_agents
+from consent.signature import Description, clinical_interval, with_agents
 from fhir_service.rest.instant import fhir_instant
-from fhir_service.search.postings import Entries, entries
+from fhir_service.search.postings import Entries
 from fhir_service.storage import (
     authorship,
-    concepts,
-    consent_names,
     counters,
     device_ties,
     devices,
-    mentions,
-    observations,
+    indexing,
     patients,
     resources,
     rows,
@@ -39,30 +33,40 @@ from fhir_service.storage import (
 )
 from fhir_service.storage.blind_index import BlindIndex
 from fhir_service.storage.body import BodyCodec
-from fhir_service.storage.concepts import Coding, Concepts
+from fhir_service.storage.concepts import Concepts
+from fhir_service.storage.describing import Describer
+from fhir_service.storage.elements import (
+    category_codings,
+    codings_of,
+    managing_organization,
+    stamp,
+)
 from fhir_service.storage.engine import Snapshot, Transaction
+from fhir_service.storage.frames import Frame
 from fhir_service.storage.index_sets import IndexSets
-from fhir_service.storage.observations import Entry
+from fhir_service.storage.remembered import Standing
 from fhir_service.storage.resources import Stored
-from fhir_service.storage.tables import SHARED
 from mappings.measurement import DeviceClue
 
+__all__ = [
+    "Repository",
+    "Written",
+    "category_codings",
+    "codings_of",
+    "managing_organization",
+    "stamp",
+]
+
 Resource = Mapping[str, Any]
-SECOND_US = 1_000_000
 
 NO_SET = 0
 """The index set of what search does not find."""
 
-TOPOLOGY = frozenset({"CareTeam", "Device", "DeviceMetric"})
-"""Types whose changes may change what a consent that names one of them covers."""
-
-MEMBERSHIP = frozenset(
-    {"Group", "HealthcareService", "Organization", "Practitioner", "PractitionerRole"}
-)
-"""Types whose changes may change what a requester is called, whoever's they are."""
-
 MILLISECOND_US = 1_000
 """What `meta.lastUpdated` is told to, and so what is stored of it."""
+
+REMEMBERED_AUTHORS = 1_024
+"""Groups of authors; there are as many as Devices and teams that are at work."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,32 +90,6 @@ class Written:
     def last_updated(self) -> str:
         """The instant in `meta.lastUpdated`."""
         return fhir_instant(self.stored.last_updated)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Indexed:
-    """What the indexes hold about one version.
-
-    Attributes:
-        signature_id: What consent decides on.
-        entry: The time-series entry of an Observation, else None.
-        c_start: First microsecond of the consent time.
-        c_end: Last microsecond of it.
-        codings: Codings that the signature does not hold.
-        mentions: References that it does not hold either.
-        set_id: The index set.
-        entries: What search can find in it.
-
-    """
-
-    signature_id: int
-    entry: Entry | None
-    c_start: int
-    c_end: int
-    codings: frozenset[Coding]
-    mentions: frozenset[str]
-    set_id: int
-    entries: Entries
 
 
 class Repository:
@@ -145,11 +123,15 @@ class Repository:
         self.deployment = deployment
         self._clock = clock
         self.random = random
-        self.label = labeller
         self.content_secret = blind.source("content")
+        self._describer = Describer(labeller, deployment, blind.source("frame"))
+        self.found = self._describer.found
         self.concepts = Concepts()
         self.signatures = signatures.Signatures()
         self.index_sets = IndexSets(blind)
+        self.programs: Standing[str, bool] = Standing(REMEMBERED_AUTHORS)
+        self._authors: Standing[frozenset[str], list[Resource]]
+        self._authors = Standing(REMEMBERED_AUTHORS)
 
     def clock(self) -> int:
         """Return microseconds since 1970, in whole milliseconds."""
@@ -309,13 +291,7 @@ class Repository:
             ),
         )
         resources.replace(transaction, stored)
-        if type_ == "Consent":
-            patients.consent_changed(transaction, old.patient_key)
-        elif type_ in TOPOLOGY:
-            patients.topology_changed(transaction, old.patient_key)
-        elif type_ in MEMBERSHIP:
-            patients.topology_changed(transaction, SHARED)
-        consent_names.changed(transaction, self.blind, f"{type_}/{id_}")
+        indexing.note_changed(transaction, self, type_, id_, old.patient_key)
         return Written(type=type_, id=id_, stored=stored, body=body)
 
     def _write(  # noqa: PLR0913 - each a part of what changes together
@@ -330,11 +306,18 @@ class Repository:
         batch_id: int | None,
     ) -> Written:
         now = self.clock()
-        found = self.label(resource)
+        frame = self._describer.frame(resource)
+        found = self._describer.label(frame, resource)
         stamped = stamp(resource, found, id_=id_, version=version, now_us=now)
         body = fhir_json.dumps(stamped)
-        described = self.described(transaction, stamped, found)
-        indexed = self.index(transaction, stamped, described, patient_key, row)
+        frame = self._describer.stamped(frame, stamped)
+        described = self._authored(
+            transaction, self._describer.describe(frame, stamped, found)
+        )
+        searchable = self.searchable(stamped, frame)
+        indexed = indexing.index(
+            transaction, self, stamped, described, searchable, patient_key, row
+        )
         stored = Stored(
             row=row,
             type_id=types.number_of(stamped["resourceType"]),
@@ -354,49 +337,8 @@ class Repository:
             resources.insert_one(transaction, id_, stored)
         else:
             resources.replace(transaction, stored)
-        self._add_indexes(transaction, stamped, stored, indexed)
+        indexing.add(transaction, self, stamped, stored, indexed)
         return Written(type=stamped["resourceType"], id=id_, stored=stored, body=body)
-
-    def index(
-        self,
-        transaction: Transaction,
-        resource: Resource,
-        described: Description,
-        patient_key: int,
-        row: int,
-    ) -> Indexed:
-        """Return what the indexes shall hold, interning what is new."""
-        type_id = types.number_of(resource["resourceType"])
-        code_key = self.concepts.intern(transaction, codings_of(resource.get("code")))
-        signature_id = self.signatures.intern(
-            transaction, patient_key, type_id, code_key, described.facets
-        )
-        type_, found = resource["resourceType"], self.searchable(resource)
-        set_id = self.index_sets.intern(transaction, patient_key, type_id, found.shared)
-        entry = None
-        if type_ == "Observation" and patient_key != SHARED:
-            start, end = tokens.effective_range(resource, self.deployment.zone)
-            entry = (
-                patient_key,
-                code_key,
-                start,
-                row,
-                signature_id,
-                end - start,
-                described.start_us,
-                described.end_us,
-                set_id,
-            )
-        return Indexed(
-            signature_id=signature_id,
-            entry=entry,
-            c_start=described.start_us,
-            c_end=described.end_us,
-            codings=described.codings,
-            mentions=described.mentions,
-            set_id=set_id,
-            entries=found,
-        )
 
     def described(
         self, snapshot: Snapshot, resource: Resource, found: Labels
@@ -405,10 +347,29 @@ class Repository:
 
         The organizations of who performed it are those of this time.
         """
-        described = describe(resource, labels=found, deployment=self.deployment)
+        frame = self._describer.frame(resource)
+        return self._authored(
+            snapshot, self._describer.describe(frame, resource, found)
+        )
+
+    def label(self, resource: Resource) -> Labels:
+        """Return the labels of a resource."""
+        return self._describer.label(self._describer.frame(resource), resource)
+
+    def told(self, snapshot: Snapshot, resource: Resource) -> Description:
+        """Return what `described` does, with the labels that are found."""
+        frame = self._describer.frame(resource)
+        found = self._describer.label(frame, resource)
+        return self._authored(
+            snapshot, self._describer.describe(frame, resource, found)
+        )
+
+    def _authored(self, snapshot: Snapshot, described: Description) -> Description:
         origin = described.facets.origin
         names = origin.performers | ({origin.device} if origin.device else frozenset())
-        told = authorship.belonging(snapshot, self, names)
+        told = self._authors.of(
+            snapshot, names, lambda: authorship.belonging(snapshot, self, names)
+        )
         return authored(described, told, self.deployment, self.clock())
 
     def _again(
@@ -416,29 +377,23 @@ class Repository:
     ) -> tuple[Resource, Description]:
         """Return a stored version, and what consent could ask when it was written."""
         resource = fhir_json.loads(self.body(snapshot, version))
-        described = describe(
-            resource, labels=self.label(resource), deployment=self.deployment
-        )
+        frame = self._describer.frame(resource)
+        found = self._describer.label(frame, resource)
+        described = self._describer.describe(frame, resource, found)
         before = signatures.by_id(snapshot, version.signature_id)
         agents = frozenset() if before is None else before[1].facets.origin.agents
         return resource, with_agents(described, agents)
 
-    def searchable(self, resource: Resource) -> Entries:
-        """Return what the indexes of search shall hold of a resource."""
-        return entries(resource["resourceType"], self.found(resource))
+    def searchable(self, resource: Resource, frame: Frame | None = None) -> Entries:
+        """Return what the indexes of search shall hold of a resource.
+
+        It is quicker where the frame of the resource is known.
+        """
+        return self._describer.entries(frame, resource)
 
     def tokens(self, resource: Resource) -> list[tuple[str, bytes]]:
         """Return the parameters and keyed hashes of what is searched as it stands."""
         return list(tokens.of_resource(resource, self.blind))
-
-    def found(self, resource: Resource) -> dict[str, list[Any]]:
-        """Return what each search parameter of its type finds in a resource."""
-        extract = extract_all(
-            resource["resourceType"],
-            zone=self.deployment.zone,
-            base_urls=self.deployment.own_bases,
-        )
-        return extract(dict(resource))
 
     def reindex(self, transaction: Transaction, version: Stored) -> Stored:
         """Put a current version into the indexes of search; return it with its places.
@@ -446,8 +401,14 @@ class Repository:
         Who it belongs to, which codings and units it has, is indexed already.
         """
         resource, described = self._again(transaction, version)
-        indexed = self.index(
-            transaction, resource, described, version.patient_key, version.row
+        indexed = indexing.index(
+            transaction,
+            self,
+            resource,
+            described,
+            self.searchable(resource),
+            version.patient_key,
+            version.row,
         )
         placed = version._replace(
             signature_id=indexed.signature_id,
@@ -455,8 +416,8 @@ class Repository:
             c_end=indexed.c_end,
             set_id=indexed.set_id,
         )
-        self._add_to_search(transaction, placed, indexed)
-        self._add_links(transaction, resource, placed, indexed)
+        indexing.add_to_search(transaction, self, placed, indexed)
+        indexing.add_links(transaction, self, resource, placed, indexed)
         return placed
 
     def consent_time(
@@ -464,154 +425,18 @@ class Repository:
     ) -> tuple[int, int]:
         """Return the consent time of a stored version."""
         resource = fhir_json.loads(self.body(transaction, version))
-        described = describe(
-            resource, labels=self.label(resource), deployment=self.deployment
-        )
-        return described.start_us, described.end_us
-
-    def _add_to_search(
-        self, transaction: Transaction, stored: Stored, indexed: Indexed
-    ) -> None:
-        if indexed.entry is not None:
-            observations.add(transaction, [indexed.entry])
-        else:
-            resources.add_record(transaction, stored)
-        self.index_sets.add_own(
-            transaction, stored.patient_key, stored.row, indexed.entries
-        )
-
-    def _add_indexes(
-        self,
-        transaction: Transaction,
-        resource: Resource,
-        stored: Stored,
-        indexed: Indexed,
-    ) -> None:
-        self._add_to_search(transaction, stored, indexed)
-        if indexed.entry is None:
-            resources.add_tokens(transaction, stored, self.tokens(resource))
-        concepts.add_row_codings(
-            transaction, stored.patient_key, stored.row, indexed.codings
-        )
-        self._add_links(transaction, resource, stored, indexed)
-        self._note_changes(transaction, resource, stored)
-
-    def _add_links(
-        self,
-        transaction: Transaction,
-        resource: Resource,
-        stored: Stored,
-        indexed: Indexed,
-    ) -> None:
-        """Record what the resource refers to, as far as a consent may ask for it."""
-        type_ = resource["resourceType"]
-        key, row = stored.patient_key, stored.row
-        mentions.add(
-            transaction, mentions.rows_of(self.blind, key, row, indexed.mentions)
-        )
-        if type_ in device_links.TYPES:
-            self._tie(transaction, f"{type_}/{resource['id']}", resource)
-        elif type_ == "Provenance":
-            authorship.put(transaction, self, resource, stored)
-        elif type_ == "Consent":
-            parsed = read_consent(resource, deployment=self.deployment)
-            followed = dependencies([parsed]).followed
-            consent_names.add(transaction, self.blind, key, followed)
-
-    def _tie(self, transaction: Transaction, reference: str, device: Resource) -> None:
-        """Record to what a device belongs, and what it is."""
-        parents = device_links.parents_in(device, self.deployment.own_bases)
-        device_ties.put_parents(transaction, reference, parents)
-        if device["resourceType"] == "Device":
-            found = units.hashes_of(self.blind, device)
-            device_ties.add_units(transaction, reference, found)
-
-    def _note_changes(
-        self, transaction: Transaction, resource: Resource, stored: Stored
-    ) -> None:
-        type_, key = resource["resourceType"], stored.patient_key
-        if type_ == "Consent":
-            patients.consent_changed(transaction, key)
-        elif type_ in TOPOLOGY:
-            patients.topology_changed(transaction, key)
-        elif type_ in MEMBERSHIP:
-            patients.topology_changed(transaction, SHARED)
-        if type_ == "Device":
-            units.register(transaction, self.blind, key, stored.row, resource)
-        consent_names.changed(transaction, self.blind, f"{type_}/{resource['id']}")
+        start_us, end_us, _ = clinical_interval(resource, self.deployment.zone)
+        return start_us, end_us
 
     def _unindex(self, transaction: Transaction, old: Stored) -> None:
         resource, described = self._again(transaction, old)
-        if resource["resourceType"] == "Device":
-            units.unregister(
-                transaction, self.blind, old.patient_key, old.row, resource
-            )
-        indexed = self.index(transaction, resource, described, old.patient_key, old.row)
-        if indexed.entry is not None:
-            observations.remove(transaction, indexed.entry)
-        else:
-            resources.remove_indexes(transaction, old)
-        self.index_sets.remove_own(
-            transaction, old.patient_key, old.row, indexed.entries
-        )
-        concepts.remove_row_codings(
-            transaction, old.patient_key, old.row, indexed.codings
-        )
-        if resource["resourceType"] == "Provenance":
-            authorship.remove(transaction, old.row)
-        mentions.remove(
+        indexed = indexing.index(
             transaction,
-            mentions.rows_of(self.blind, old.patient_key, old.row, indexed.mentions),
+            self,
+            resource,
+            described,
+            self.searchable(resource),
+            old.patient_key,
+            old.row,
         )
-
-
-def managing_organization(patient: Resource) -> str | None:
-    """Return `Patient.managingOrganization` as a relative reference."""
-    reference = (patient.get("managingOrganization") or {}).get("reference")
-    return reference if isinstance(reference, str) else None
-
-
-def codings_of(concept: Any) -> list[Coding]:
-    """Return (system, code) of a CodeableConcept's codings that have a code."""
-    if not isinstance(concept, Mapping):
-        return []
-    return [
-        (coding.get("system", ""), coding["code"])
-        for coding in concept.get("coding", ())
-        if "code" in coding
-    ]
-
-
-def category_codings(observation: Resource) -> list[Coding]:
-    """Return the codings of every category."""
-    return [
-        coding
-        for category in observation.get("category", ())
-        for coding in codings_of(category)
-    ]
-
-
-def stamp(
-    resource: Resource, found: Labels, *, id_: str, version: int, now_us: int
-) -> dict[str, Any]:
-    """Return the resource with its id, meta and labels.
-
-    A client's labels may raise ours and are kept; its versionId and lastUpdated are
-    replaced.
-    """
-    meta = dict(labels.labelled(resource, found).get("meta") or {})
-    meta.update(versionId=str(version), lastUpdated=fhir_instant(now_us))
-    ordered = {name: meta[name] for name in _META if name in meta}
-    stamped = {
-        "resourceType": resource["resourceType"],
-        "id": id_,
-        "meta": {**ordered, **meta},
-    }
-    stamped.update(
-        (name, value) for name, value in resource.items() if name not in stamped
-    )
-    return stamped
-
-
-_META = ("id", "extension", "versionId", "lastUpdated", "source", "profile", "security")
-"""The elements of Meta in FHIR's order; `tag` is the last."""
+        indexing.remove(transaction, self, resource, old, indexed)

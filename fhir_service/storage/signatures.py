@@ -14,6 +14,7 @@ from consent.facets import Facets, digest, from_json, to_json
 from fhir_service.storage import counters, patients
 from fhir_service.storage.engine import Snapshot, Transaction
 from fhir_service.storage.patients import PatientState
+from fhir_service.storage.remembered import Remembered
 from fhir_service.storage.statement import Statement, columns_of
 from fhir_service.storage.tables import signature
 
@@ -76,7 +77,8 @@ class Signatures:
     """The signatures of one database."""
 
     def __init__(self) -> None:
-        self._interned: OrderedDict[tuple[int, int, int, Facets], int] = OrderedDict()
+        self._interned: Remembered[tuple[int, int, int, Facets], int]
+        self._interned = Remembered(REMEMBERED_SIGNATURES)
         self._known: OrderedDict[tuple[int, int], tuple[Signature, ...]] = OrderedDict()
         self._guard = threading.Lock()
 
@@ -111,24 +113,17 @@ class Signatures:
 
         One that is durable is remembered: a signature never changes.
         """
-        at = (key, type_id, code_key, facets)
-        known = self._interned.get(at)
-        if known is None:
-            known = number = _intern(transaction, key, type_id, code_key, facets)
-            transaction.after_commit(lambda: self._keep(at, number))
-        return known
-
-    def _keep(self, at: tuple[int, int, int, Facets], number: int) -> None:
-        with self._guard:
-            self._interned[at] = number
-            while len(self._interned) > REMEMBERED_SIGNATURES:
-                self._interned.popitem(last=False)
+        return self._interned.of(
+            transaction,
+            (key, type_id, code_key, facets),
+            lambda: _intern(transaction, key, type_id, code_key, facets),
+        )
 
     def forget(self) -> None:
         """Forget every signature that was remembered."""
         with self._guard:
             self._known.clear()
-            self._interned.clear()
+        self._interned.forget()
 
     def _remember(self, at: tuple[int, int], known: tuple[Signature, ...]) -> None:
         with self._guard:

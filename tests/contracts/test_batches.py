@@ -257,23 +257,54 @@ def everything(database, table):
 
 
 ADDED_LATER = (
+    "app_choice",
+    "authorization_code",
+    "authorization_grant",
+    "authorization_request",
+    "break_glass",
+    "client_origin",
     "consent_named",
     "device_identity",
     "device_parent",
+    "launch",
     "provenance_agent",
+    "recovery_code",
+    "refresh_token",
     "row_mention",
+    "second_factor",
+    "signing_key",
 )
 """Tables of the versions after."""
+
+WIDENED_LATER = {
+    "client": (
+        "auth_method",
+        "jwks_uri",
+        "secret_hash",
+        "redirect_uris",
+        "launch_uri",
+        "origins",
+        "needs_pkce",
+        "token_lifetime_s",
+        "refresh_lifetime_s",
+    ),
+    "account": ("language", "may_break_glass"),
+    "access_token": ("authorization_id", "user_id", "patient", "is_attested"),
+}
+"""Columns of the versions after."""
 
 
 def as_before(database):
     """Leave the schema as the version before had it."""
     added = ("payload", "organization", "person", "after_row")
+    widened = {"ingest_batch": added, **WIDENED_LATER}
     with database.engine.begin() as connection:
+        connection.execute(text("DROP INDEX ix_access_token_authorization_id"))
         for table in ("batch_row", *ADDED_LATER):
             connection.execute(text(f"DROP TABLE {table}"))
-        for name in added:
-            connection.execute(text(f"ALTER TABLE ingest_batch DROP COLUMN {name}"))
+        for table, names in widened.items():
+            for name in names:
+                connection.execute(text(f"ALTER TABLE {table} DROP COLUMN {name}"))
         connection.execute(
             text("ALTER TABLE ingest_batch ADD COLUMN payload_sha256 INTEGER")
         )

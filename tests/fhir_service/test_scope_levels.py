@@ -227,6 +227,24 @@ def test_a_provenance_of_another_patient_stays_hidden_beside_a_user_scope(two):
     assert seen == [1, 0]
 
 
+def test_what_names_a_reading_outside_a_filtered_scope_stays_hidden(two):
+    clinic, _ = two
+    vital = observed(clinic, clinic.patient, category=of_category("vital-signs"))
+    survey = observed(clinic, clinic.patient, category=of_category("survey"))
+    of_vital = listed(clinic, f"Observation/{vital}")
+    of_survey = listed(clinic, f"Observation/{survey}")
+    app = clinician(
+        clinic,
+        f"patient/Observation.rs?category={VITAL} patient/List.rs",
+        patient=clinic.patient,
+    )
+
+    found = {one["id"] for one in clinic.found("List", app)}
+
+    assert found == {of_vital}
+    assert status(clinic, f"List/{of_survey}", app) == 404
+
+
 def test_a_patient_scope_without_a_patient_opens_nothing(two):
     clinic, _ = two
     own = observed(clinic, clinic.patient)

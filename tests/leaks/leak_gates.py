@@ -4,7 +4,7 @@ import copy
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from leak_worlds import Side
 from worlds import World
@@ -12,8 +12,11 @@ from worlds import World
 from fhir_service.access import Decided, Gate
 from fhir_service.storage.engine import _BEGIN_READ, Snapshot
 from fhir_service.storage.predicate import EVERYBODY, View
+from fhir_service.storage.views import Views
 
 WAIT_S = 20
+
+T = TypeVar("T")
 
 
 def with_gate(side: Side, kind: type[Gate]) -> Side:
@@ -63,9 +66,9 @@ class ForgetfulGate(Gate):
 
     def everybody(self, *asked: Any) -> View:
         _, grant, type_ = asked
-        return self._first.setdefault(
-            (grant.client_id, type_), super().everybody(*asked)
-        )
+        views = super().everybody(*asked)
+        decided = views.everybody() if isinstance(views, Views) else views
+        return self._first.setdefault((grant.client_id, type_), decided)
 
 
 class LaboriousGate(Gate):
@@ -103,10 +106,19 @@ class StoppingGate(Gate):
         self._stopped(asked[0])
         return decided
 
-    def everybody(self, *asked: Any) -> View:
-        view = super().everybody(*asked)
-        self._stopped(asked[0])
-        return view
+    def everybody(self, *asked: Any) -> View | Views:
+        views = super().everybody(*asked)
+        if isinstance(views, View):
+            self._stopped(asked[0])
+            return views
+        return Views(
+            of=lambda keys: self._after(asked[0], views.of(keys)),
+            everybody=lambda: self._after(asked[0], views.everybody()),
+        )
+
+    def _after(self, snapshot: Snapshot, decided: T) -> T:
+        self._stopped(snapshot)
+        return decided
 
     def _stopped(self, snapshot: Snapshot) -> None:
         if self.stop.here():

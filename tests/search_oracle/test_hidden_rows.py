@@ -6,6 +6,7 @@ every page must be the same: matches, totals, links, what is included.
 
 import json
 import os
+from contextlib import contextmanager
 from urllib.parse import urlencode
 
 import pytest
@@ -15,6 +16,11 @@ from hypothesis import strategies as st
 from model import Model
 from twin_worlds import patient_of, twins
 from worlds import matches, opened_world
+
+from fhir_service.storage import walk
+
+STRETCHES = (2, 100)
+"""Rows that a walk over all patients takes in one go: few, and as many as usual."""
 
 EXAMPLES = int(os.environ.get("FHIR_SERVICE_TEST_EXAMPLES", "150"))  # noqa: TID251 - the tests' own variable
 
@@ -69,6 +75,16 @@ def asked(data, pair):
     return type_, pairs, f"{type_}?{query}"
 
 
+@contextmanager
+def walked(data):
+    """Walk over all patients in stretches of few rows, or of as many as usual."""
+    least = data.draw(st.sampled_from(STRETCHES), label="stretch")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(walk, "LEAST", least)
+        patch.setattr(walk, "MOST", 2 * least)
+        yield
+
+
 def test_patients_are_hidden_in_whole_and_in_part(pair):
     fates = {
         patient: {
@@ -89,9 +105,10 @@ def test_patients_are_hidden_in_whole_and_in_part(pair):
 def test_every_page_is_that_of_a_world_without_what_is_hidden(pair, data):
     _, _, query = asked(data, pair)
 
-    whole = [
-        (status, pair.translated(text)) for status, text in pair.whole.pages(query)
-    ]
+    with walked(data):
+        whole = [
+            (status, pair.translated(text)) for status, text in pair.whole.pages(query)
+        ]
 
     assert whole == list(pair.bare.pages(pair.translated(query)))
 
@@ -101,7 +118,8 @@ def test_every_page_is_that_of_a_world_without_what_is_hidden(pair, data):
 def test_what_is_found_is_what_r4_says_of_the_visible_rows(pair, data):
     type_, pairs, query = asked(data, pair)
 
-    pages = [json.loads(text) for _, text in pair.whole.pages(query)]
+    with walked(data):
+        pages = [json.loads(text) for _, text in pair.whole.pages(query)]
 
     visible = Model(resources=pair.visible, now_us=pair.whole.clinic.world.clock())
     expected = visible.found(type_, pairs)

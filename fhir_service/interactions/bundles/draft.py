@@ -125,6 +125,9 @@ def _draft(exchange: Exchange, entry: Entry, names: Names) -> Draft:
         searched.append(query)
         return f"{type_}/{PLACEHOLDER}"
 
+    if entry.method != "PATCH" and not names.may_be_in(entry.resource):
+        prepare(exchange, entry.target.type, entry.resource)
+        return Draft(resource=entry.resource, operations=(), needs=(), is_final=True)
     meaning = meaning_of(names, entry, become, search)
     if entry.method == "PATCH":
         operations = operations_of(patch_in_binary(entry.resource))

@@ -27,6 +27,7 @@ CONDITIONAL = re.compile(r"([A-Z][A-Za-z]{1,63})\?(\S+)")
 _RELATIVE = re.compile(r"[A-Z][A-Za-z]{1,63}/[A-Za-z0-9.\-]{1,64}")
 _ROOT = re.compile(r"(https?://\S+)/[A-Z][A-Za-z]{1,63}/[A-Za-z0-9.\-]{1,64}")
 _UNIQUE = ("urn:uuid:", "urn:oid:")
+_MARKS = (*_UNIQUE, "?", "&")
 _LINK = re.compile(r"""(\s(?:href|src)\s*=\s*)("[^"]*"|'[^']*')""")
 
 NAMED = frozenset({"POST", "PUT"})
@@ -48,7 +49,7 @@ class Names:
     """
 
     def __init__(self, entries: Sequence[Entry], bases: Sequence[str]) -> None:
-        self._bases = bases
+        self._starts = tuple(f"{base}/" for base in bases)
         self._named: dict[str, Entry] = {}
         for entry in entries:
             if entry.full_url is None or entry.method not in NAMED:
@@ -59,11 +60,21 @@ class Names:
                     "bdl-7: Another entry has the same fullUrl.",
                     f"{entry.place}.fullUrl",
                 )
+        self._are_unique = all(name.startswith(_UNIQUE) for name in self._named)
+
+    def may_be_in(self, resource: Mapping[str, Any]) -> bool:
+        """Whether a resource may hold anything that is to be rewritten.
+
+        No more than a glance: where every entry is called by a UUID or an OID, what
+        holds none, no query and no escape holds no reference to one.
+        """
+        text = repr(resource).lower()
+        return not self._are_unique or any(mark in text for mark in _MARKS)
 
     def _plain(self, text: str) -> str:
-        for base in self._bases:
-            if text.startswith(f"{base}/"):
-                return text[len(base) + 1 :]
+        for start in self._starts:
+            if text.startswith(start):
+                return text[len(start) :]
         return text.lower() if text.lower().startswith(_UNIQUE) else text
 
     def entry(self, text: str, within: Entry) -> Entry | None:
@@ -73,10 +84,17 @@ class Names:
         """
         if not self._named:
             return None
-        root = _ROOT.fullmatch(within.full_url or "")
+        root = _root_of(within.full_url or "")
         if root is not None and _RELATIVE.fullmatch(text):
-            text = f"{root[1]}/{text}"
+            text = f"{root}/{text}"
         return self._named.get(self._plain(text))
+
+
+@lru_cache(maxsize=16)
+def _root_of(full_url: str) -> str | None:
+    """Return the base of a `fullUrl` that is an address, asked for link after link."""
+    root = _ROOT.fullmatch(full_url)
+    return None if root is None else root[1]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -155,15 +173,20 @@ def _object(value: Mapping[str, Any], type_: str, meaning: Meaning) -> dict[str,
     members = _members(type_)
     changed = dict(value)
     for name, one in value.items():
-        kind = members.get(name, _EXTENDED)
-        if isinstance(one, str) and kind in _TEXTS:
-            changed[name] = _text(one, kind, meaning)
-        elif isinstance(one, dict | list):
-            changed[name] = _value(one, kind, meaning)
+        if type(one) is str:
+            kind = members.get(name, _EXTENDED)
+            if kind in _TEXTS:
+                changed[name] = _text(one, kind, meaning)
+        elif type(one) in _HOLDING:
+            changed[name] = _value(one, members.get(name, _EXTENDED), meaning)
     text = value.get("reference")
     if type_ == "Reference" and isinstance(text, str):
         changed["reference"] = meaning.reference(text)
     return changed
+
+
+_HOLDING = frozenset({dict, list})
+"""Types of JSON, as it was parsed, that hold others."""
 
 
 _EXTENDED = "Element"
@@ -174,9 +197,10 @@ _TEXTS = LINKS | {"xhtml"}
 
 def _value(value: Any, type_: str, meaning: Meaning) -> Any:
     if isinstance(value, dict):
-        inner = str(value.get("resourceType"))
-        holds = type_ == "Resource" and is_resource_type(inner)
-        return _object(value, inner if holds else type_, meaning)
+        if type_ == "Resource":
+            inner = str(value.get("resourceType"))
+            type_ = inner if is_resource_type(inner) else type_
+        return _object(value, type_, meaning)
     if isinstance(value, list):
         return [_value(one, type_, meaning) for one in value]
     if isinstance(value, str) and type_ in _TEXTS:

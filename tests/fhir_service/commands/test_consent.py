@@ -68,7 +68,7 @@ def test_a_consent_is_shown_provision_by_provision(filled_on_either, shown):
             "alerts": [],
         }.items()
     )
-    root, nested = consent["provisions"]
+    root, nested, within = consent["provisions"]
     assert (root["path"], root["type"]) == ("provision", "permit")
     assert root["class"] == [
         "http://hl7.org/fhir/resource-types|Observation",
@@ -77,6 +77,11 @@ def test_a_consent_is_shown_provision_by_provision(filled_on_either, shown):
     assert root["actor"][0].endswith("|IRCP Organization/demo-clinic")
     assert (nested["path"], nested["type"]) == ("provision.provision[0]", "deny")
     assert "http://loinc.org|93832-4" in nested["code"]
+    assert (within["path"], within["type"], within["purpose"]) == (
+        "provision.provision[0].provision[0]",
+        "permit",
+        ["http://terminology.hl7.org/CodeSystem/v3-ActReason|BTG"],
+    )
 
 
 def test_a_consent_that_is_withdrawn_is_shown_as_not_in_force(filled, shown):

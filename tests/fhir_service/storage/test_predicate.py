@@ -47,3 +47,11 @@ def test_the_values_are_in_the_order_of_their_places():
 
     assert values == ([7, 9], 5, [3, 4])
     assert text.count("?") == len(values)
+
+
+def test_a_signature_has_the_condition_of_its_group():
+    found = View(
+        patient_key=1, groups=((True, (1, 2)), (StartLE(5), (3,))), whole=False
+    )
+
+    assert [found.formula(id_) for id_ in (2, 3, 4)] == [True, StartLE(5), False]

@@ -14,11 +14,11 @@ TABLE = {"sqlite_with_rowid": False}
 
 
 def upgrade() -> None:
-    """Apply; access tokens end, as nothing says whose they are."""
+    """Apply; every access token there is was given to a backend service."""
     _widen_client()
     _widen_account()
-    op.drop_table("access_token")
-    _create_tokens()
+    _widen_access_token()
+    _create_authorizations()
     _create_requests()
     _create_people()
     op.create_table(
@@ -88,7 +88,28 @@ def _widen_account() -> None:
         )
 
 
-def _create_tokens() -> None:
+def _widen_access_token() -> None:
+    with op.batch_alter_table("access_token", table_kwargs=TABLE) as table:
+        for column in (
+            sa.Column(
+                "authorization_id", sa.Text(), comment="null for a backend service"
+            ),
+            sa.Column("user_id", sa.Text(), comment="null for a backend service"),
+            sa.Column("patient", sa.Text(), comment="id of the Patient in context"),
+            sa.Column("is_attested", sa.SmallInteger(), comment="break-glass"),
+        ):
+            table.add_column(column)
+    op.execute("UPDATE access_token SET is_attested = 0")
+    with op.batch_alter_table("access_token", table_kwargs=TABLE) as table:
+        table.alter_column(
+            "is_attested", existing_type=sa.SmallInteger(), nullable=False
+        )
+    op.create_index(
+        op.f("ix_access_token_authorization_id"), "access_token", ["authorization_id"]
+    )
+
+
+def _create_authorizations() -> None:
     op.create_table(
         "authorization_grant",
         sa.Column("authorization_id", sa.Text(), nullable=False),
@@ -162,28 +183,6 @@ def _create_tokens() -> None:
     op.create_index(
         op.f("ix_authorization_code_forgotten"), "authorization_code", ["forgotten"]
     )
-    op.create_table(
-        "access_token",
-        sa.Column("hash", sa.LargeBinary(), nullable=False, comment="SHA-256"),
-        sa.Column("client_id", sa.Text(), nullable=False),
-        sa.Column("authorization_id", sa.Text(), comment="null for a backend service"),
-        sa.Column("user_id", sa.Text(), comment="null for a backend service"),
-        sa.Column("patient", sa.Text(), comment="id of the Patient in context"),
-        sa.Column("scopes", sa.Text(), nullable=False),
-        sa.Column("purposes", sa.Text(), nullable=False),
-        sa.Column(
-            "is_attested", sa.SmallInteger(), nullable=False, comment="break-glass"
-        ),
-        sa.Column("issued", BIG, nullable=False),
-        sa.Column("expires", BIG, nullable=False),
-        sa.PrimaryKeyConstraint("hash", name=op.f("pk_access_token")),
-        **TABLE,
-    )
-    op.create_index(
-        op.f("ix_access_token_authorization_id"), "access_token", ["authorization_id"]
-    )
-    op.create_index(op.f("ix_access_token_client_id"), "access_token", ["client_id"])
-    op.create_index(op.f("ix_access_token_expires"), "access_token", ["expires"])
     op.create_table(
         "refresh_token",
         sa.Column("hash", sa.LargeBinary(), nullable=False, comment="SHA-256"),

@@ -30,7 +30,7 @@ from consent.audit.entry import Basis, BasisKind
 from consent.capture import ENFORCED
 from consent.codes import ACT_REASON
 from consent.contents import walk
-from consent.decision import Because, Decision, DefaultPolicy, Reason
+from consent.decision import Decision, DefaultPolicy, Reason
 from consent.dependencies import dependencies
 from consent.engine import PreparedRequest, prepare
 from consent.explain import decide_resource
@@ -43,17 +43,40 @@ from consent.policy_version import policy_version
 from consent.provisions import ParsedConsent, read_bytes
 from consent.references import local
 from consent.request import AccessRequest
+from fhir_service.access.decided import (
+    ALWAYS,
+    AT_ONCE,
+    EVERYTHING,
+    FAILED,
+    NOBODYS,
+    OF_SHARED,
+    OUT_OF_SCOPE,
+    Between,
+    Decided,
+    Timed,
+    basis_of,
+    hidden,
+    merged,
+    resting,
+    while_called,
+)
+from fhir_service.access.requester import (
+    authors_of,
+    is_attested,
+    is_custodian,
+    reading,
+)
+from fhir_service.access.scoping import admits, covering
 from fhir_service.auth.bearer import Grant
-from fhir_service.auth.closure import Closure, Closures, earliest, latest
+from fhir_service.auth.closure import Closure, Closures
 from fhir_service.auth.scopes import COMPARTMENT, ITSELF, Filter, Filters
 from fhir_service.auth.standing import standing_of
 from fhir_service.logs import describe as describe_error
 from fhir_service.storage import device_ties, patients, resources, types
 from fhir_service.storage.binding import Binder, RowFacts
-from fhir_service.storage.concepts import Coding
 from fhir_service.storage.engine import Snapshot
 from fhir_service.storage.patients import PatientState
-from fhir_service.storage.predicate import EVERYBODY, View
+from fhir_service.storage.predicate import View
 from fhir_service.storage.repository import (
     Repository,
     category_codings,
@@ -77,68 +100,6 @@ MAX_HOPS = 3
 CONSENTS_OF_ONE_PATIENT = 10_000
 
 
-@dataclass(frozen=True, kw_only=True)
-class Decided:
-    """A view, why it is as it is, and whose data it concerns.
-
-    Attributes:
-        view: The rows that may be seen.
-        basis: What the decision rests on, for the audit.
-        patients: Ids of the patients concerned; none for shared resources.
-        by_code: Concept → the signatures that have it as their principal code.
-        has_rows: Whether the patient has, or had, a row of the type at all.
-        obliged: Whether something must go with rows that may be in the view.
-
-    """
-
-    view: View
-    basis: tuple[Basis, ...]
-    patients: tuple[str, ...]
-    by_code: Mapping[int, frozenset[int]]
-    has_rows: bool = True
-    obliged: bool = False
-
-    def of_codes(self, codes: Iterable[int]) -> View:
-        """Return the part of the view that can have one of these concepts."""
-        none: frozenset[int] = frozenset()
-        return self.view.of_code(
-            none.union(*(self.by_code.get(code, none) for code in codes))
-        )
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Between:
-    """The instants between which a decision holds."""
-
-    start_us: int | None
-    until_us: int | None
-
-    def holds(self, at_us: int) -> bool:
-        return (self.start_us is None or self.start_us <= at_us) and (
-            self.until_us is None or at_us < self.until_us
-        )
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Timed(_Between):
-    """A prepared request and the instants between which it holds.
-
-    Attributes:
-        prepared: The request.
-        ties: Version of how devices hang together; None where no consent asks.
-        rests_on: Digest of all that the decision rests on, for the audit.
-
-    """
-
-    prepared: PreparedRequest
-    ties: int | None
-    rests_on: Basis
-
-    def is_tied(self, snapshot: Snapshot) -> bool:
-        """Whether the devices still hang together as they did."""
-        return self.ties is None or self.ties == device_ties.version(snapshot)
-
-
 @dataclass(kw_only=True, slots=True)
 class _Met:
     """What was decided of patients whom somebody met; grows as more are.
@@ -151,30 +112,8 @@ class _Met:
     """
 
     changes: int
-    of: dict[int, tuple[_Between, Decided]] = field(default_factory=dict)
-    merged: tuple[_Between, View] | None = None
-
-
-_FOREVER = 1 << 62
-_AT_ONCE = _Between(start_us=_FOREVER, until_us=-_FOREVER)
-"""Nothing is remembered of a decision that has failed."""
-
-_ALWAYS = _Between(start_us=None, until_us=None)
-"""For as long as the token holds."""
-
-
-_EVERYTHING = View(patient_key=EVERYBODY, groups=(), whole=True)
-"""Types of which scopes alone decide, and those that are judged row by row."""
-
-_NOBODYS = View(patient_key=EVERYBODY, groups=(), whole=False)
-"""Nothing of anybody's."""
-
-_OF_SHARED = Decided(
-    view=View(patient_key=SHARED, groups=(), whole=True),
-    basis=(Basis(BasisKind.SCOPE, "shared"),),
-    patients=(),
-    by_code={},
-)
+    of: dict[int, tuple[Between, Decided]] = field(default_factory=dict)
+    merged: tuple[Between, View] | None = None
 
 
 class Gate:
@@ -202,8 +141,8 @@ class Gate:
         self._consents: OrderedDict[tuple[int, int], tuple[ParsedConsent, ...]] = (
             OrderedDict()
         )
-        self._prepared: OrderedDict[tuple[object, ...], _Timed] = OrderedDict()
-        self._decided: OrderedDict[tuple[object, ...], tuple[_Timed, Decided]] = (
+        self._prepared: OrderedDict[tuple[object, ...], Timed] = OrderedDict()
+        self._decided: OrderedDict[tuple[object, ...], tuple[Timed, Decided]] = (
             OrderedDict()
         )
         self._of_all: OrderedDict[tuple[object, ...], _Met] = OrderedDict()
@@ -244,13 +183,13 @@ class Gate:
         """
         kind = class_of(type_)
         if kind is not ResourceClass.PATIENT_DATA:
-            return _EVERYTHING
+            return EVERYTHING
         try:
             now = self._clock()
             closure = self._closures.of(snapshot, grant, now)
         except Exception as error:  # noqa: BLE001 - who is not known is nobody
             self._alert(error)
-            return _NOBODYS
+            return NOBODYS
         at = (
             type_,
             closure.names,
@@ -306,7 +245,9 @@ class Gate:
         known = met.merged
         if known is None or not known[0].holds(self._clock()):
             states = self._within(snapshot, grant, type_)
-            known = _merged(self._meet(snapshot, grant, type_, met, states))
+            known = merged(self._meet(snapshot, grant, type_, met, states))
+            if grant.scopes.confines(type_):  # Others have rows, too.
+                known = known[0], replace(known[1], whole=False)
             met.merged = known
         return known[1]
 
@@ -317,7 +258,7 @@ class Gate:
         type_: str,
         met: _Met,
         states: Iterable[PatientState],
-    ) -> Iterator[tuple[_Between, Decided]]:
+    ) -> Iterator[tuple[Between, Decided]]:
         """Yield the decision on each of some patients, and keep it."""
         now = self._clock()
         for state in states:
@@ -346,9 +287,9 @@ class Gate:
 
     def _viewed(
         self, snapshot: Snapshot, grant: Grant, state: PatientState, type_: str
-    ) -> tuple[_Between, Decided]:
+    ) -> tuple[Between, Decided]:
         if grant.scopes.confines(type_) and state.id != grant.patient:
-            return _ALWAYS, _hidden(state.key, (state.id,), _OUT_OF_SCOPE)
+            return ALWAYS, hidden(state.key, (state.id,), OUT_OF_SCOPE)
         actions = reading(grant, state)
         try:
             closure = self._closure(snapshot, grant, state)
@@ -383,9 +324,9 @@ class Gate:
                 custodian=is_custodian(grant, state),
                 stands=stands,
             )
-            timed = _within(timed, closure)
+            timed = while_called(timed, closure)
             decided = self._decide(snapshot, timed.prepared, state, type_)
-            decided = _resting(decided, timed.rests_on)
+            decided = resting(decided, timed.rests_on)
         except Exception as error:  # noqa: BLE001 - whatever fails in the engine denies
             return self._failing(state, error)
         self._remember(self._decided, at, (timed, decided), REMEMBERED_DECISIONS)
@@ -393,10 +334,10 @@ class Gate:
 
     def _failing(
         self, state: PatientState, error: Exception
-    ) -> tuple[_Between, Decided]:
+    ) -> tuple[Between, Decided]:
         """Hide everything of a patient, for this once."""
         self._alert(error)
-        return _AT_ONCE, _hidden(state.key, (state.id,), _FAILED)
+        return AT_ONCE, hidden(state.key, (state.id,), FAILED)
 
     def _alert(self, error: Exception) -> None:
         _log.error("consent-failed", **describe_error(error))
@@ -452,7 +393,7 @@ class Gate:
             return self._of_others(snapshot, grant, stored, kind)
         state = patients.by_key(snapshot, stored.patient_key)
         if state is None or not state.key:
-            return _hidden(stored.patient_key)
+            return hidden(stored.patient_key)
         return self.view(snapshot, grant, state, type_)
 
     def _of_others(
@@ -465,8 +406,8 @@ class Gate:
         if kind is ResourceClass.SHARED or self._names_only_visible(
             snapshot, grant, stored
         ):
-            return _OF_SHARED
-        return _hidden(stored.patient_key)
+            return OF_SHARED
+        return hidden(stored.patient_key)
 
     def _names_only_visible(
         self, snapshot: Snapshot, grant: Grant, stored: Stored, hops: int = 0
@@ -667,7 +608,7 @@ class Gate:
         *,
         custodian: bool,
         stands: Overlay | None = None,
-    ) -> _Timed:
+    ) -> Timed:
         """Return the request as this patient's consents see it.
 
         The custodian overlay is for the managing organization itself: what belongs to
@@ -683,7 +624,7 @@ class Gate:
             snapshot, found, request, state, custodian=custodian, stands=stands
         )
         start_us, until_us = validity(found, request.at_us)
-        timed = _Timed(
+        timed = Timed(
             prepared=prepared,
             start_us=start_us,
             until_us=until_us,
@@ -838,7 +779,9 @@ class Gate:
                 groups=kept,
                 whole=bool(signatures) and len(groups[True]) == len(signatures),
             ),
-            basis=_basis(prepared, kept, {k: v.facets for k, v in signatures.items()}),
+            basis=basis_of(
+                prepared, kept, {k: v.facets for k, v in signatures.items()}
+            ),
             patients=(state.id,),
             by_code={code: frozenset(ids) for code, ids in by_code.items()},
             has_rows=bool(signatures),
@@ -852,146 +795,3 @@ class Gate:
             cache[at] = value
             while len(cache) > size:
                 cache.popitem(last=False)
-
-
-def admits(filters: tuple[Filters, ...], categories: Collection[Coding]) -> bool:
-    """Whether one of a scope's alternatives covers a resource of these categories."""
-    return any(
-        all(
-            one.parameter == "category" and (one.system, one.code) in categories
-            for one in alternative
-        )
-        for alternative in filters
-    )
-
-
-def covering(grant: Grant, type_: str) -> tuple[Filters, ...]:
-    """Return the alternatives under which scopes let a type be read or found."""
-    scopes = grant.scopes
-    return (
-        *(scopes.allows(type_, "read") or ()),
-        *(scopes.allows(type_, "search-type") or ()),
-    )
-
-
-def within(filters: tuple[Filters, ...], patient: str | None) -> tuple[Filters, ...]:
-    """Return the alternatives that hold for what is about a patient.
-
-    They no longer say so; None stands for what is about nobody.
-    """
-    held = Filter(parameter=COMPARTMENT, system="Patient", code=patient or "")
-    return tuple(
-        tuple(one for one in alternative if one != held)
-        for alternative in filters
-        if all(
-            one == held or one.parameter not in {COMPARTMENT, ITSELF}
-            for one in alternative
-        )
-    )
-
-
-def _merged(
-    decisions: Iterable[tuple[_Between, Decided]],
-) -> tuple[_Between, View]:
-    """Return the views of patients as one, and for how long all of them hold."""
-    groups: dict[Formula, list[int]] = {}
-    start, until, whole = -_FOREVER, _FOREVER, True
-    for during, decided in decisions:
-        whole = whole and (decided.view.whole or not decided.has_rows)
-        start = start if during.start_us is None else max(start, during.start_us)
-        until = until if during.until_us is None else min(until, during.until_us)
-        for formula, ids in decided.view.groups:
-            groups.setdefault(formula, []).extend(ids)
-    kept = tuple((formula, tuple(ids)) for formula, ids in groups.items())
-    view = View(patient_key=EVERYBODY, groups=kept, whole=whole)
-    return _Between(start_us=start, until_us=until), view
-
-
-def _within(timed: _Timed, closure: Closure) -> _Timed:
-    """Return the same for as long as the requester is what it is now."""
-    return _Timed(
-        prepared=timed.prepared,
-        ties=timed.ties,
-        rests_on=timed.rests_on,
-        start_us=latest(timed.start_us, closure.start_us),
-        until_us=earliest(timed.until_us, closure.until_us),
-    )
-
-
-def _resting(decided: Decided, on: Basis) -> Decided:
-    """Return the same with the digest of its inputs among its grounds, if any."""
-    if not decided.basis:
-        return decided
-    return replace(decided, basis=(*decided.basis, on))
-
-
-def authors_of(grant: Grant) -> frozenset[str]:
-    """Return whom the Provenance of what a grant writes will name."""
-    return frozenset(name for name in (grant.organization, grant.user) if name)
-
-
-def is_attested(grant: Grant, state: PatientState) -> bool:
-    """Whether a break-glass claim was attested, for this very patient."""
-    return grant.is_attested and state.id == grant.patient
-
-
-def is_custodian(grant: Grant, state: PatientState) -> bool:
-    """Whether the client belongs to the organisation that manages the patient."""
-    return state.organization is not None and grant.organization == state.organization
-
-
-def reading(grant: Grant, state: PatientState) -> tuple[str, ...]:
-    """Return the actions that a read implies.
-
-    Within the organisation that manages the patient it is access; to anybody else
-    the data is disclosed as well.
-    """
-    if is_custodian(grant, state):
-        return ("access",)
-    return ("access", "disclose")
-
-
-_OUT_OF_SCOPE = (Basis(BasisKind.SCOPE, "patient"),)
-"""Why everything is hidden of whom the token is not for."""
-
-_FAILED = (Basis(BasisKind.OVERLAY, "engine-failed"),)
-"""Why everything is hidden where the engine itself has failed."""
-
-
-def _hidden(
-    patient_key: int, patients: tuple[str, ...] = (), basis: tuple[Basis, ...] = ()
-) -> Decided:
-    return Decided(
-        view=View(patient_key=patient_key, groups=(), whole=False),
-        basis=basis,
-        patients=patients,
-        by_code={},
-    )
-
-
-def _basis(
-    prepared: PreparedRequest,
-    groups: tuple[tuple[Formula, tuple[int, ...]], ...],
-    facets: Mapping[int, Facets],
-) -> tuple[Basis, ...]:
-    """Return why the first permitted signature is permitted, or the first denied."""
-    first = groups[0][1][0] if groups else next(iter(facets), None)
-    if first is None:
-        return ()
-    decision = decide_resource(prepared, facets[first], Row(reference=""))
-    return tuple(dict.fromkeys(ground(reason) for reason in decision.reasons))
-
-
-_KINDS = {Because.OVERLAY: BasisKind.OVERLAY}
-
-
-def ground(reason: Reason) -> Basis:
-    """Return a reason as the audit keeps it."""
-    name = reason.name or reason.because.value
-    if reason.version is not None:
-        name = f"{name.removeprefix('Consent/')}/_history/{reason.version}"
-    kind = _KINDS.get(
-        reason.because,
-        BasisKind.CONSENT if reason.version is not None else BasisKind.OVERLAY,
-    )
-    return Basis(kind, name, reason.path or "")

@@ -57,7 +57,8 @@ check: $(TESTS)
 	$(BIN)/lint-imports
 
 test: check
-	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile \
+	  --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
 
 # Half an hour: what survives is explained in tests/consent/MUTANTS.md.
 MUTANTS := $(VENV)-mutants

@@ -10,13 +10,21 @@ from flask import Blueprint, Response, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from conformance.fhir_json import dumps
+from conformance.issues import FHIRError
 from fhir_service.auth import introspect, revoke, token
 from fhir_service.auth.endpoints import JWKS_PATH
 from fhir_service.auth.openid_configuration import openid_configuration
 from fhir_service.auth.services import AuthServices
 from fhir_service.auth.signing import public_jwks
 from fhir_service.auth.smart_configuration import smart_configuration
-from fhir_service.auth.token_message import MAX_BODY, TokenAnswer, TokenRequest
+from fhir_service.auth.token_message import (
+    MAX_BODY,
+    TokenAnswer,
+    TokenRefused,
+    TokenRequest,
+    refusal_answer,
+)
+from fhir_service.errors import OAuthError
 
 SMART = "/.well-known/smart-configuration"
 OPENID = "/.well-known/openid-configuration"
@@ -37,6 +45,9 @@ ANSWERS: Mapping[str, Callable[[AuthServices, TokenRequest], TokenAnswer]] = {
 }
 """Path → what answers a form that is posted there."""
 
+RETRY_AFTER_S = 5
+"""Seconds until it makes sense to ask a store again that could not be written."""
+
 KEYS_KEPT_S = 300
 """Seconds for which whoever verifies ID tokens may keep our keys."""
 
@@ -51,6 +62,7 @@ def auth_blueprint(services: AuthServices) -> Blueprint:
         document = dumps(describe(services))
         blueprint.add_url_rule(path, f"discovery-{number}", _document(document))
     blueprint.add_url_rule(JWKS_PATH, "jwks", _keys(services))
+    blueprint.register_error_handler(FHIRError, _unavailable)
     return blueprint
 
 
@@ -63,6 +75,14 @@ def _endpoint(
         return Response(reply.body, status=reply.status, headers=dict(reply.headers))
 
     return view
+
+
+def _unavailable(_error: FHIRError) -> Response:
+    """Say in OAuth's words that the store cannot be written: nothing was given."""
+    refused = TokenRefused(OAuthError.TEMPORARILY_UNAVAILABLE, "not-durable")
+    reply = refusal_answer(refused)
+    headers = {**reply.headers, "Retry-After": str(RETRY_AFTER_S)}
+    return Response(reply.body, status=reply.status, headers=headers)
 
 
 def _document(body: bytes) -> Callable[[], Response]:

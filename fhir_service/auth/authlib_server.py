@@ -69,7 +69,7 @@ class FormRequest(OAuth2Request):  # type: ignore[misc]  # Authlib has no types
     def __init__(self, ask: Ask) -> None:
         # Whether http will do is for the deployment to know: not for Authlib.
         super().__init__("POST", f"https:{ask.services.token_url.partition(':')[2]}")
-        self.payload = BasicOAuth2Payload(ask.form)
+        self.payload = BasicOAuth2Payload(_with_words(ask.form))
         self.client = AppClient(ask.client)
         self.auth_method = ask.client.auth_method
 
@@ -78,6 +78,17 @@ class FormRequest(OAuth2Request):  # type: ignore[misc]  # Authlib has no types
         """The parameters."""
         fields: Mapping[str, str] = self.payload.data
         return fields
+
+
+def _with_words(form: Mapping[str, str]) -> dict[str, str]:
+    """Return the parameters with each scope once and one space between them.
+
+    What is granted is stored and told as it was asked, control characters and all; a
+    scope of nothing but space counts as absent.
+    """
+    fields = dict(form)
+    words = dict.fromkeys(fields.pop("scope", "").split())
+    return fields | ({"scope": " ".join(words)} if words else {})
 
 
 class TokenServer(AuthorizationServer):  # type: ignore[misc]  # Authlib has no types

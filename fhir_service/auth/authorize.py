@@ -8,6 +8,7 @@ https://hl7.org/fhir/smart-app-launch/STU2.2/app-launch.html#obtain-authorizatio
 
 from dataclasses import dataclass
 
+from fhir_service.auth import rate_limit
 from fhir_service.auth.authorize_checks import check_request, check_return
 from fhir_service.auth.authorize_message import (
     AuthorizeError,
@@ -20,7 +21,7 @@ from fhir_service.auth.events import AuthEvent, AuthEventKind
 from fhir_service.auth.services import AuthServices
 from fhir_service.auth.token_hash import new_token, token_hash
 from fhir_service.auth.waiting import LaunchContext, Waiting, sealed
-from fhir_service.storage import launches, registrations
+from fhir_service.storage import launches, rate_buckets, registrations
 from fhir_service.storage.engine import Transaction
 from fhir_service.storage.registrations import Client
 
@@ -73,6 +74,8 @@ def begin(services: AuthServices, request: AuthorizeRequest) -> Begun:
         raise
     try:
         asked = check_request(client, redirect_uri, parameters, services.fhir_url)
+        waiting = Waiting(asked=asked, context=LaunchContext())
+        return Begun(handle=_keep(services, waiting, request, now))
     except AuthorizeRefused as refused:
         _audit(services, refused.reason, client.client_id, request, now)
         return Begun(
@@ -83,8 +86,6 @@ def begin(services: AuthServices, request: AuthorizeRequest) -> Begun:
                 issuer=services.public_url,
             )
         )
-    waiting = Waiting(asked=asked, context=LaunchContext())
-    return Begun(handle=_keep(services, waiting, now))
 
 
 def find_client(services: AuthServices, client_id: str) -> Client | None:
@@ -110,11 +111,29 @@ def _audit(
     services.database.log([services.audit.leaf(event)]).result()
 
 
-def _keep(services: AuthServices, waiting: Waiting, now: int) -> str:
-    handle = new_token(services.random)
+def _keep(
+    services: AuthServices, waiting: Waiting, request: AuthorizeRequest, now: int
+) -> str:
+    """Keep a request, and return its handle.
 
-    def work(transaction: Transaction) -> None:
+    Raises:
+        AuthorizeRefused: where too many come from one place: anybody can send them,
+            and each takes room until it ends.
+
+    """
+    handle = new_token(services.random)
+    key = rate_limit.key("authorize", rate_limit.place(request.address or ""))
+
+    def work(transaction: Transaction) -> bool:
         services.purge(transaction, now)
+        full_at, wait_us = rate_limit.spend(
+            services.limits.authorize_address,
+            rate_buckets.bucket_full_at(transaction, key),
+            now,
+        )
+        if wait_us:
+            return False
+        rate_buckets.set_bucket(transaction, key, full_at)
         launches.add_request(
             transaction,
             launches.WaitingRequest(
@@ -125,8 +144,10 @@ def _keep(services: AuthServices, waiting: Waiting, now: int) -> str:
                 expires=now + services.request_lifetime_s * 1_000_000,
             ),
         )
+        return True
 
-    services.database.write(work)
+    if not services.database.write(work):
+        raise AuthorizeRefused(AuthorizeError.TEMPORARILY_UNAVAILABLE, "throttled")
     return handle
 
 

@@ -88,8 +88,22 @@ def is_answered(held: Held, earlier: Choice | None) -> bool:
         earlier is not None
         and held.client.auth_method != "none"
         and "consent" not in held.asked.prompt
-        and set(held.asked.scope.split()) <= set(earlier.asked.split())
+        and set(_wanted(held).split()) <= set(earlier.asked.split())
     )
+
+
+def _wanted(held: Held) -> str:
+    """Return the scopes asked for, and what for, as a choice keeps them.
+
+    A purpose stands in quotation marks, which no scope can have (RFC 6749 §3.3): an
+    app that was allowed to treat has to ask before it does research.
+    """
+    purposes = (f'"{code}"' for code in _purposes(held))
+    return " ".join((held.asked.scope, *purposes))
+
+
+def _purposes(held: Held) -> tuple[str, ...]:
+    return person_purposes.narrowed(held.purposes, held.asked.purposes) or ()
 
 
 def grant(services: AuthServices, held: Held, scopes: tuple[str, ...]) -> str:
@@ -164,7 +178,6 @@ def _authorization(  # noqa: PLR0913, PLR0917 - what one row is made of
     scopes: tuple[str, ...],
     now: int,
 ) -> Authorization:
-    purposes = person_purposes.narrowed(held.purposes, held.asked.purposes) or ()
     return Authorization(
         authorization_id=authorization_id,
         client_id=held.client.client_id,
@@ -172,7 +185,7 @@ def _authorization(  # noqa: PLR0913, PLR0917 - what one row is made of
         patient=_patient(held, scopes),
         context=dumps(_context(services, held, scopes)).decode(),
         scopes=" ".join(scopes),
-        purposes=purposes,
+        purposes=_purposes(held),
         session=None if OFFLINE in scopes else held.session.hash,
         break_glass_id=held.context.break_glass_id,
         authenticated=held.session.created,
@@ -246,7 +259,7 @@ def _choice(held: Held, scopes: tuple[str, ...], now: int) -> Choice:
         user_id=held.session.account.user_id,
         client_id=held.client.client_id,
         patient=held.context.patient or "",
-        asked=held.asked.scope,
+        asked=_wanted(held),
         chosen=" ".join(scopes),
         decided=now,
     )

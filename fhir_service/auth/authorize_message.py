@@ -54,6 +54,7 @@ class AuthorizeError(StrEnum):
     INTERACTION_REQUIRED = "interaction_required"
     REQUEST_NOT_SUPPORTED = "request_not_supported"
     REQUEST_URI_NOT_SUPPORTED = "request_uri_not_supported"
+    TEMPORARILY_UNAVAILABLE = "temporarily_unavailable"
 
 
 SAID: Mapping[AuthorizeError, str] = MappingProxyType(
@@ -67,6 +68,7 @@ SAID: Mapping[AuthorizeError, str] = MappingProxyType(
         AuthorizeError.INTERACTION_REQUIRED: "The person has to choose a patient.",
         AuthorizeError.REQUEST_NOT_SUPPORTED: "Request objects are not served.",
         AuthorizeError.REQUEST_URI_NOT_SUPPORTED: "Request objects are not served.",
+        AuthorizeError.TEMPORARILY_UNAVAILABLE: "Too many requests; try again later.",
     }
 )
 """What an app's developer is told; the same for every reason behind the error."""

@@ -92,17 +92,25 @@ def settle_patient(
 ) -> Held:
     """Return the request with the patient, or with none, decided.
 
+    That is decided once: where another tab of the person has done it meanwhile, what
+    that decided stands, since a page may show it already.
+
     Raises:
         Gone: where it was answered meanwhile.
 
     """
     context = replace(held.context, patient=patient, patient_name=name, is_settled=True)
     settled = replace(held, waiting=replace(held.waiting, context=context))
-    if not services.database.write(
-        lambda transaction: _bind(services, transaction, settled)
-    ):
-        raise Gone
-    return settled
+
+    def work(transaction: Transaction) -> Held:
+        current = _taken(services, transaction, held)
+        if current is not None and current.context.is_settled:
+            return current
+        if not _bind(services, transaction, settled):
+            raise Gone
+        return settled
+
+    return services.database.write(work)
 
 
 def refused(
@@ -147,6 +155,9 @@ def _needs_login(held: Held, row: WaitingRequest, now: int) -> bool:
 
 def _bound(services: AuthServices, held: Held) -> Held:
     def work(transaction: Transaction) -> Held | AuthorizeRefused:
+        taken = _taken(services, transaction, held)
+        if taken is not None:
+            return taken
         try:
             launched = launch_context.launched(transaction, held, services.clock())
             launch_context.check_purposes(launched)
@@ -161,6 +172,17 @@ def _bound(services: AuthServices, held: Held) -> Held:
     if isinstance(found, AuthorizeRefused):
         raise Ended(_location(services, held.asked, found.error))
     return found
+
+
+def _taken(services: AuthServices, transaction: Transaction, held: Held) -> Held | None:
+    """Return the request as this login holds it by now; None where it does not.
+
+    Another tab of the person may have been faster since `held` was read.
+    """
+    row = launches.find_request(transaction, held.hash, services.clock())
+    if row is None or row.session != held.session.hash:
+        return None
+    return replace(held, waiting=unsealed(services, transaction, row.parameters))
 
 
 def _bind(services: AuthServices, transaction: Transaction, held: Held) -> bool:

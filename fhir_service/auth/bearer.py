@@ -136,6 +136,11 @@ _OF_STAFF = frozenset({"practitioner", "compliance-officer", "administrator"})
 """Roles that act for an organization; nobody else does, whatever the account says."""
 
 
+def acts_for(role: str | None, organization: str | None) -> str | None:
+    """Return the organization that a person acts for, whose account names it."""
+    return organization if role in _OF_STAFF else None
+
+
 @lru_cache(maxsize=4096)
 def _grant(hashed: bytes, row: authorizations.TokenRow) -> Grant:
     """Return the row as a grant: a pure function of the row just read.
@@ -145,10 +150,7 @@ def _grant(hashed: bytes, row: authorizations.TokenRow) -> Grant:
     client_id, name, scopes, purposes, behind, sources, expires, topology = row[:8]
     user_id, patient, is_attested, user, organization, role = row[8:]
     of_client = frozenset(() if behind is None else (behind,))
-    if user_id is None:
-        organization = behind
-    elif role not in _OF_STAFF:
-        organization = None
+    organization = behind if user_id is None else acts_for(role, organization)
     of_requester = frozenset(() if organization is None else (organization,))
     return Grant(
         client_id=client_id,

@@ -22,7 +22,7 @@ from fhir_service.auth.registration import (
 )
 from fhir_service.auth.services import AuthServices
 from fhir_service.auth.token_hash import new_token
-from fhir_service.storage import registrations
+from fhir_service.storage import launches, registrations
 from fhir_service.storage.engine import Transaction
 from fhir_service.storage.registrations import Client
 
@@ -150,13 +150,12 @@ def remove(services: AuthServices, client_id: str) -> Client:
 
     """
     now = services.clock()
-    return _change(
-        services,
-        client_id,
-        AuthEventKind.CLIENT_REMOVED,
-        now,
-        lambda transaction: registrations.remove_client(transaction, client_id, now),
-    )
+
+    def change(transaction: Transaction) -> bool:
+        launches.forget_choices_about(transaction, client_id)
+        return registrations.remove_client(transaction, client_id, now)
+
+    return _change(services, client_id, AuthEventKind.CLIENT_REMOVED, now, change)
 
 
 def _change(

@@ -30,7 +30,8 @@ from fhir_service.auth.token_message import (
 )
 from fhir_service.auth.token_state import active_token, describe, token_of
 from fhir_service.errors import OAuthError
-from fhir_service.storage.engine import Transaction
+from fhir_service.storage.authorizations import AccessToken
+from fhir_service.storage.engine import Snapshot, Transaction
 
 _BEARER = "bearer "
 _CREDENTIALS = frozenset({"client_secret", "client_assertion", "client_assertion_type"})
@@ -101,6 +102,8 @@ def _told(  # noqa: PLR0913, PLR0917 - one transaction's parts
     try:
         if caller.proof is not None:
             confirm(services, transaction, caller.proof, request, now)
+        else:
+            _own_token(transaction, caller.own, now)
         _refuse_strangers(caller, asked)
     except TokenRefused as refused:
         event = _refusal_event(refused, request, now)
@@ -164,12 +167,17 @@ def _caller(
 def _holder(services: AuthServices, authorization: str, now: int) -> _Caller:
     own = authorization[len(_BEARER) :].strip(" ")
     with services.database.read() as snapshot:
-        issued = active_token(snapshot, own, now)
-    if issued is None:
-        raise TokenRefused(OAuthError.INVALID_TOKEN, "inactive-token")
+        issued = _own_token(snapshot, own, now)
     return _Caller(
         client_id=issued.client_id,
         may_ask=INTROSPECT in issued.scopes.split(),
         own=own,
         user_id=issued.user_id,
     )
+
+
+def _own_token(snapshot: Snapshot, own: str, now: int) -> AccessToken:
+    issued = active_token(snapshot, own, now)
+    if issued is None:
+        raise TokenRefused(OAuthError.INVALID_TOKEN, "inactive-token")
+    return issued

@@ -39,6 +39,14 @@ Resolve = Callable[[str, int], Iterable[str]]
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _UNICAST = ipaddress.IPv6Network("2000::/3")
 """All of IPv6 that is given out as global unicast (RFC 4291 §2.4)."""
+_PROVIDERS: tuple[Network, ...] = (
+    ipaddress.IPv4Network("168.63.129.16/32"),
+    ipaddress.IPv4Network("192.0.0.0/24"),
+    ipaddress.IPv4Network("192.88.99.0/24"),
+    ipaddress.IPv6Network("3fff::/20"),
+)
+"""What Python's tables call global and nobody publishes at: the inside of two clouds,
+protocol assignments (RFC 6890), anycast relays (RFC 7526), documentation (RFC 9637)."""
 _THIS_MACHINE: tuple[Network, ...] = (
     ipaddress.IPv4Network("127.0.0.0/8"),
     ipaddress.IPv6Network("::1/128"),
@@ -86,6 +94,8 @@ def is_public(address: Address) -> bool:
     if inner is not None:
         return is_public(inner)
     if isinstance(address, ipaddress.IPv6Address) and address not in _UNICAST:
+        return False
+    if any(address in one for one in _PROVIDERS):
         return False
     return address.is_global and not address.is_multicast and not address.is_reserved
 

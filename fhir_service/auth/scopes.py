@@ -63,6 +63,22 @@ ITSELF = "_itself"
 READING = "rs"
 """What `patient/` scopes allow of types that are nobody's own."""
 
+DECIDING = frozenset(
+    {
+        "Consent",
+        "Group",
+        "HealthcareService",
+        "Organization",
+        "Practitioner",
+        "PractitionerRole",
+        "RelatedPerson",
+    }
+)
+"""Types that decide who may see what: no person's scope writes them.
+
+Whoever could would permit herself. They are filed by systems that are trusted to.
+"""
+
 _SCOPE = re.compile(
     r"(?P<level>[a-z]{1,16})/(?P<type>[A-Z][A-Za-z]{0,63}|\*)"
     r"\.(?:(?P<v1>read|write|\*)|(?P<v2>c?r?u?d?s?))(?:\?(?P<query>.+))?"
@@ -181,6 +197,8 @@ class Scopes:
         return _widest(tuple(found)) or None
 
     def _held(self, scope: Scope, type_: str, letter: str) -> tuple[Filters, ...]:
+        if scope.level in _OF_PERSON and type_ in DECIDING and letter not in READING:
+            return ()
         if scope.level != "patient":
             return (scope.filters,)
         if self.patient is None or not is_resource_type(type_):

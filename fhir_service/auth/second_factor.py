@@ -16,6 +16,7 @@ from typing import Final
 from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.twofactor.totp import TOTP
 
+from fhir_service.auth import sessions
 from fhir_service.auth.events import AuthEvent, AuthEventKind
 from fhir_service.auth.services import AuthServices
 from fhir_service.auth.token_hash import token_hash
@@ -94,11 +95,16 @@ def enrolment(services: AuthServices, account: Account) -> Enrolment | None:
 
 
 def confirm(
-    services: AuthServices, account: Account, code: str, address: str
+    services: AuthServices,
+    account: Account,
+    code: str,
+    address: str,
+    kept: bytes = b"",
 ) -> tuple[str, ...] | None:
     """Put the second factor in force; return its recovery codes, or None if wrong.
 
-    The codes are told here and never again.
+    The codes are told here and never again. Logins for which the password was enough
+    end, but for the one whose hash is `kept`.
     """
     now = services.clock()
     codes = tuple(_recovery_code(services.random) for _ in range(RECOVERY_CODES))
@@ -110,6 +116,7 @@ def confirm(
         if not _take_code(services, transaction, factor, _typed(code), now):
             return None
         second_factors.confirm(transaction, account.user_id, now)
+        sessions.end_others(transaction, account, kept)
         hashes = (_code_hash(account.user_id, _typed(one)) for one in codes)
         second_factors.add_codes(transaction, account.user_id, hashes)
         _audit(services, transaction, AuthEventKind.SECOND_FACTOR_SET, account, address)

@@ -16,6 +16,7 @@ from fhir_service.storage.expiry import Purge
 TOKEN_CLIENT = per_second(500, burst=1000)
 LOGIN_PAIR = per_minute(1, burst=5)
 LOGIN_ADDRESS = per_minute(30, burst=100)
+AUTHORIZE_ADDRESS = per_minute(300, burst=600)
 SECOND_FACTOR = RateLimit(burst=5, interval_us=15 * 60_000_000)
 BREAK_GLASS_LOOK_UP = RateLimit(burst=20, interval_us=3 * 60_000_000)
 
@@ -28,6 +29,8 @@ class RateLimits:
         token_client: Authenticated token requests of one client.
         login_pair: Logins for one account from one address.
         login_address: Logins from one address.
+        authorize_address: Authorization requests from one address, each of which is
+            kept until it is answered.
         second_factor: Codes for one account, wherever from; only after its password.
         break_glass_look_up: Patients that one person looks up for an emergency.
 
@@ -36,6 +39,7 @@ class RateLimits:
     token_client: RateLimit = TOKEN_CLIENT
     login_pair: RateLimit = LOGIN_PAIR
     login_address: RateLimit = LOGIN_ADDRESS
+    authorize_address: RateLimit = AUTHORIZE_ADDRESS
     second_factor: RateLimit = SECOND_FACTOR
     break_glass_look_up: RateLimit = BREAK_GLASS_LOOK_UP
 

@@ -144,3 +144,10 @@ def log_out(
             transaction.audit(services.audit.leaf(event))
 
     services.database.write(work)
+
+
+def end_others(transaction: Transaction, account: Account, kept: bytes) -> None:
+    """End the logins of a person but one, and what apps hold as long as they last."""
+    for hashed in accounts.other_sessions(transaction, account.user_id, kept):
+        authorizations.end_of_session(transaction, hashed)
+        accounts.end_session(transaction, hashed)

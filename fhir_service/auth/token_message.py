@@ -40,7 +40,7 @@ _SAID: Mapping[OAuthError, str] = MappingProxyType(
         OAuthError.INVALID_SCOPE: "What was asked for cannot be granted.",
         OAuthError.INVALID_TOKEN: "The access token is unknown, expired or revoked.",
         OAuthError.INSUFFICIENT_SCOPE: "The token or client may not do this.",
-        OAuthError.TEMPORARILY_UNAVAILABLE: "Too many requests; try again later.",
+        OAuthError.TEMPORARILY_UNAVAILABLE: "Not now; try again later.",
     }
 )
 """What a client's developer is told; the same for every reason behind the error."""

@@ -18,7 +18,7 @@ from conformance.issues import FHIRError, IssueType
 from fhir_service.auth import second_factor
 from fhir_service.auth.events import AuthEvent, AuthEventKind
 from fhir_service.auth.services import AuthServices
-from fhir_service.storage import accounts, authorizations, second_factors
+from fhir_service.storage import accounts, authorizations, launches, second_factors
 from fhir_service.storage.accounts import Account
 from fhir_service.storage.engine import Transaction
 
@@ -214,9 +214,14 @@ def _existing(transaction: Transaction, username: str) -> Account:
 
 
 def _end_everything(transaction: Transaction, user_id: str) -> None:
-    """End a person's logins, and what she has let apps do."""
+    """End a person's logins, and what she has let apps do.
+
+    What she decided about apps is forgotten too: whoever had her password may have
+    decided it, and it would answer the next request without a page.
+    """
     accounts.end_sessions(transaction, user_id)
     authorizations.end_of_user(transaction, user_id)
+    launches.forget_choices_of_user(transaction, user_id)
 
 
 def _audit(

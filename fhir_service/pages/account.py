@@ -70,6 +70,7 @@ class Account:
             visitor.session.account,
             frame.field("code"),
             frame.address(),
+            visitor.session.hash,
         )
         if codes is None:
             return self._page(visitor, status=403, message="wrong-code")

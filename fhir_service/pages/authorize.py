@@ -10,7 +10,7 @@ https://www.rfc-editor.org/rfc/rfc9700#section-4.16
 from collections.abc import Callable, Mapping, Sequence
 
 from flask import Blueprint, Response, render_template, request
-from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.exceptions import MethodNotAllowed, RequestEntityTooLarge
 
 from fhir_service.auth import authorize_grant, authorize_steps, sessions
 from fhir_service.auth.authorize import AuthorizeRequest, NoRedirect, begin
@@ -38,6 +38,7 @@ def authorize_blueprint(services: AuthServices, patients: PatientFinder) -> Blue
     blueprint = Blueprint("authorize", __name__, template_folder="templates")
     pages = _Pages(services, patients)
     blueprint.before_request(frame.bound(MAX_BODY))
+    blueprint.before_request(_refuse_looks)
     blueprint.after_request(frame.guard)
     for error, page in (
         (NoRedirect, _page_of_error("unregistered", 400)),
@@ -53,6 +54,12 @@ def authorize_blueprint(services: AuthServices, patients: PatientFinder) -> Blue
     blueprint.add_url_rule(f"{path}/<handle>", view_func=pages.show, methods=["GET"])
     blueprint.add_url_rule(f"{path}/<handle>", view_func=pages.act, methods=["POST"])
     return blueprint
+
+
+def _refuse_looks() -> None:
+    """Refuse HEAD, which Flask takes for GET: an earlier choice may answer a GET."""
+    if request.method == "HEAD":
+        raise MethodNotAllowed(valid_methods=["GET", "POST"])
 
 
 def _page_of_error(key: str, status: int) -> Callable[[Exception], Response]:

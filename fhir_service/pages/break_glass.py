@@ -64,10 +64,7 @@ class EmergencyPages:
             frame.address(),
         )
         if wait_us:
-            page = self._asking(
-                visitor, 429, "too-many", seconds=frame.seconds(wait_us)
-            )
-            return self._frame.throttled(page, wait_us)
+            return self._slowed(visitor, wait_us)
         if one is None:
             return self._asking(visitor, 404, "several" if found else "nobody")
         return self._reasoning(visitor, one.state, found=one)
@@ -81,7 +78,7 @@ class EmergencyPages:
         with self._services.database.read() as snapshot:
             state = exact_patient.by_id(snapshot, frame.field("patient"))
         if state is None:
-            return self._asking(visitor, 404, "nobody")
+            return self._named(visitor, None)
         emergency = Emergency(
             patient=state,
             reason=frame.field("reason"),
@@ -91,7 +88,7 @@ class EmergencyPages:
         if emergency.reason not in break_glass.REASONS or not break_glass.is_note(
             emergency.note
         ):
-            return self._reasoning(visitor, state, 400, "emergency-incomplete")
+            return self._named(visitor, state)
         return self._attested(visitor, emergency)
 
     def declared(self, break_glass_id: str) -> Response:
@@ -137,6 +134,23 @@ class EmergencyPages:
         if location is None:
             return self._asking(visitor, 404, "emergency-over")
         return frame.see_other(location)
+
+    def _named(self, visitor: Visitor, state: PatientState | None) -> Response:
+        """Refuse a form; that it named a patient, or nobody, counts as a look-up."""
+        named = None if state is None else state.id
+        wait_us = break_glass.look_up(
+            self._services, _account(visitor), named, frame.address()
+        )
+        if wait_us:
+            return self._slowed(visitor, wait_us)
+        if state is None:
+            return self._asking(visitor, 404, "nobody")
+        return self._reasoning(visitor, state, 400, "emergency-incomplete")
+
+    def _slowed(self, visitor: Visitor, wait_us: int) -> Response:
+        seconds = frame.seconds(wait_us)
+        page = self._asking(visitor, 429, "too-many", seconds=seconds)
+        return self._frame.throttled(page, wait_us)
 
     def _attested(self, visitor: Visitor, emergency: Emergency) -> Response:
         """Ask the password again, and store the emergency."""

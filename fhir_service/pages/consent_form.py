@@ -114,9 +114,8 @@ def _line(
     )
     is_narrowed = any(box.is_ticked for box in boxes)
     is_new = before is None or text not in before.asked
-    box = Box(
-        value=text, words=words, is_ticked=is_new or text in chosen or is_narrowed
-    )
+    # Not for some of it: who takes that tick away wants none of the parts either.
+    box = Box(value=text, words=words, is_ticked=is_new or text in chosen)
     return Line(box=box, parts=boxes, is_narrowed=is_narrowed)
 
 

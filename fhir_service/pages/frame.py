@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from flask import Response, redirect, render_template, request
+from werkzeug.exceptions import NotFound
 
 from fhir_service.auth import authorize_steps, sessions
 from fhir_service.auth.pending_login import PENDING_S
@@ -49,6 +50,8 @@ HEADERS: Mapping[str, str] = MappingProxyType(
 )
 """Sent with every page."""
 
+_NUL, _REPLACEMENT = "\x00", "\ufffd"
+
 _HANDLE = re.compile(r"[A-Za-z0-9_-]{43}")
 """Names an authorization request that waits for a person to log in."""
 
@@ -57,10 +60,15 @@ Say = Callable[..., str]
 
 
 def bound(limit: int) -> Callable[[], None]:
-    """Return what limits the form of a request, before it is read."""
+    """Return what limits the form of a request, before it is read.
+
+    An address with a NUL, which no database takes, is one that no page has.
+    """
 
     def set_limit() -> None:
         request.max_content_length = limit
+        if _NUL in request.path:
+            raise NotFound
 
     return set_limit
 
@@ -82,7 +90,7 @@ def policy(origins: Iterable[str]) -> str:
 
 def field(name: str) -> str:
     """Return a field of the form; empty where it is not there."""
-    return request.form.get(name, "")
+    return request.form.get(name, "").replace(_NUL, _REPLACEMENT)
 
 
 def address() -> str:

@@ -17,7 +17,7 @@ from conformance import fhir_json
 from conformance.issues import FHIRError
 from consent.membership import CLIENT_SYSTEM
 from consent.references import local
-from fhir_service.auth.bearer import Grant, require
+from fhir_service.auth.bearer import Grant, acts_for, require
 from fhir_service.auth.events import AuthEvent, AuthEventKind
 from fhir_service.auth.person_purposes import purposes_of
 from fhir_service.auth.scopes import parse_scopes
@@ -41,6 +41,7 @@ LONGEST: Final = 128
 
 _SCOPES: Final = "user/Patient.rs user/Encounter.rs"
 _NEVER: Final = 2**63 - 1
+_HIDDEN: Final = "hidden-patient"
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
@@ -138,12 +139,26 @@ class Patients:
     def may_see(
         self, account: Account, client: Client, id_: str, address: str | None = None
     ) -> PatientChoice | None:
-        """Return the patient that a person chooses; None for one she may not."""
+        """Return the patient that a person chooses; None for one she may not.
+
+        That she tried is audited too, about the patient if there is one.
+        """
         choice = self._chosen(account, client, id_)
         if choice is not None:
             event = self._event(AuthEventKind.PATIENT_CHOSEN, account, client, address)
             self._audit([replace(event, patient=choice.id)])
-        return choice
+            return choice
+        event = self._event(AuthEventKind.PATIENTS_LOOKED_UP, account, client, address)
+        self._audit([replace(event, patient=self._known(id_), reason=_HIDDEN)])
+        return None
+
+    def _known(self, id_: str) -> str | None:
+        """Return the id of a patient; None where there is none."""
+        if not _ID.fullmatch(id_):
+            return None
+        with self._auth.database.read() as snapshot:
+            state = patients.by_id(snapshot, types.number_of("Patient"), id_)
+        return None if state is None else state.id
 
     def encounters(
         self, account: Account, client: Client, patient_id: str
@@ -257,9 +272,8 @@ def grant_of(account: Account, client: Client | None) -> Grant:
     of_client = frozenset(
         () if client is None or client.organization is None else (client.organization,)
     )
-    of_person = frozenset(
-        () if account.organization is None else (account.organization,)
-    )
+    organization = acts_for(account.role, account.organization)
+    of_person = frozenset(() if organization is None else (organization,))
     named = () if client is None else (f"{CLIENT_SYSTEM}|{client.client_id}",)
     purposes = () if client is None else purposes_of(account, client)
     return Grant(
@@ -268,7 +282,7 @@ def grant_of(account: Account, client: Client | None) -> Grant:
         user=account.reference,
         scopes=parse_scopes(_SCOPES, of_person=True, user=account.reference),
         purposes=purposes,
-        organization=account.organization,
+        organization=organization,
         sources=frozenset(),
         actors=of_person | frozenset(named),
         possible=of_client - of_person,

@@ -307,7 +307,7 @@ _BEGIN_READ: Mapping[DialectName, str] = {
 
 _BEGIN_WRITE: Mapping[DialectName, str] = {
     "sqlite": "BEGIN IMMEDIATE",
-    "postgresql": "BEGIN",
+    "postgresql": "BEGIN ISOLATION LEVEL READ COMMITTED",
 }
 
 _PRAGMAS = (

@@ -12,8 +12,10 @@ from held import SCOPES, Held, app, backend_token, hold
 from joserfc.jwk import ECKey
 
 from fhir_service.auth import clients, sessions, users
+from fhir_service.auth.introspect import answer
 from fhir_service.auth.services import AuthServices
 from fhir_service.auth.token_hash import token_hash, token_id
+from fhir_service.auth.token_message import TokenRequest
 from fhir_service.storage import authorizations, registrations
 from fhir_service.storage.accounts import Account
 from fhir_service.storage.engine import Database, Transaction
@@ -357,6 +359,40 @@ def test_whoever_holds_a_token_for_it_may_ask_about_every_token(
     response = introspect(held.access, {"Authorization": f"bearer  {token}"})
 
     assert (response.status_code, response.get_json()["client_id"]) == (200, "growth")
+
+
+@on_sqlite
+def test_a_token_that_ends_meanwhile_asks_nothing(
+    services: AuthServices, held: Held, ehr: registrations.Client, audit: Audit
+) -> None:
+    token = backend_token(services, ehr.client_id, "system/*.rs introspect")
+    request = TokenRequest(
+        content_type="application/x-www-form-urlencoded",
+        body=f"token={held.access}".encode(),
+        authorization=f"Bearer {token}",
+    )
+    ending = replace(services, database=_EndsTokens(services.database, token))
+
+    told = answer(ending, request)
+
+    assert told.status == 401
+    assert b"growth" not in told.body
+    assert audit.last == ("introspection-refused", "inactive-token")
+
+
+class _EndsTokens:
+    """A database in which a token ends between a read and the write that follows."""
+
+    def __init__(self, database: Database, token: str) -> None:
+        self._database = database
+        self._hash = token_hash(token)
+        self.read = database.read
+
+    def write(self, work: Callable[[Transaction], Any]) -> Any:
+        self._database.write(
+            lambda transaction: authorizations.end_token(transaction, self._hash)
+        )
+        return self._database.write(work)
 
 
 @on_sqlite

@@ -841,3 +841,21 @@ def test_the_command_says_whether_there_was_a_second_factor(
     assert capsys.readouterr().out == (
         "The second factor of rowan was not set up; open logins have ended.\n"
     )
+
+
+@pytest.mark.parametrize("path", ["/login", "/reviews/%00", "/reviews/a"])
+def test_a_nul_is_answered_like_anything_wrong(
+    http: FlaskClient, practitioner: accounts.Account, path: str
+) -> None:
+    """PostgreSQL takes none in a text."""
+    assert practitioner.username == "rowan"
+    page = http.get("/login", base_url=BASE).text
+    token = page.partition('name="form_token" value="')[2].partition('"')[0]
+
+    answer = http.post(
+        path,
+        data={"form_token": token, "username": "row\x00an", "password": "\x00"},
+        base_url=BASE,
+    )
+
+    assert answer.status_code == {"/login": 403, "/reviews/a": 303}.get(path, 404)

@@ -117,6 +117,9 @@ def test_the_new_one_is_good_and_the_old_access_token_lives_on(
     [
         (None, GRANTED),
         ("", GRANTED),
+        (" \t", GRANTED),
+        ("offline_access\npatient/*.rs", "offline_access patient/*.rs"),
+        ("patient/*.rs " * 400, "patient/*.rs"),
         (GRANTED, GRANTED),
         ("offline_access patient/*.rs", "offline_access patient/*.rs"),
         ("patient/Observation.read", "patient/Observation.read"),

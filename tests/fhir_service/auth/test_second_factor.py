@@ -645,3 +645,32 @@ def test_a_removed_user_leaves_no_second_factor(
         for table in (second_factors.second_factor, second_factors.recovery_code):
             assert list(connection.execute(table.select())) == []
         assert len(list(connection.execute(accounts.account.select()))) == 1
+
+
+def test_setting_it_up_ends_logins_for_which_the_password_was_enough(
+    services: AuthServices, browser: Browser, make_app: MakeApp, clock: Clock
+) -> None:
+    thief = Browser(make_app(services).test_client(), address="198.51.100.1")
+    thief.password()
+    assert thief.is_in
+    browser.password()
+
+    set_up(browser, clock)
+
+    assert browser.is_in
+    assert not thief.is_in
+
+
+@on_sqlite
+def test_a_login_that_owed_a_factor_opens_nothing_once_somebody_else_set_it_up(
+    services: AuthServices, practitioner: Account, make_app: MakeApp, clock: Clock
+) -> None:
+    owing = replace(services, second_factor_roles=frozenset({practitioner.role}))
+    thief, owner = (Browser(make_app(owing).test_client()) for _ in range(2))
+    thief.password()
+    owner.password()
+
+    set_up(owner, clock)
+
+    assert not thief.is_in
+    assert thief.get(PAGE).headers["Location"] == "/login"

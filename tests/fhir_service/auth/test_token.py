@@ -9,6 +9,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from joserfc.jwk import ECKey, RSAKey
+from sqlalchemy import select
 
 from fhir_service.auth import clients
 from fhir_service.auth.bearer import AuthenticationError, Grant, authenticate
@@ -102,6 +103,37 @@ def test_a_signed_assertion_gets_a_token(ask: Ask, sign: Sign, audit: Audit) -> 
         "system/Observation.rs",
         ("TREAT",),
     )
+
+
+@pytest.mark.parametrize("path", ["/auth/token", "/auth/introspect"])
+def test_a_store_that_cannot_be_written_gives_nothing(  # noqa: PLR0913, PLR0917 - the path and the parts
+    path: str,
+    http: FlaskClient,
+    sign: Sign,
+    token_form: Callable[..., dict[str, str]],
+    database: Database,
+    audit: Audit,
+) -> None:
+    database.tail = _BrokenTail()
+
+    refused = http.post(path, data=token_form(sign()) | {"token": "t"})
+
+    assert refused.status_code == 503
+    assert refused.get_json()["error"] == "temporarily_unavailable"
+    assert refused.headers["Retry-After"] == "5"
+    assert refused.headers["Cache-Control"] == "no-store"
+    database.tail = audit
+    with database.engine.connect() as connection:
+        tokens = connection.execute(select(authorizations.access_token)).all()
+        used = connection.execute(select(registrations.client_assertion)).all()
+    assert (tokens, used) == ([], [])
+
+
+class _BrokenTail:
+    """What should append to the audit log, and cannot."""
+
+    def append(self, _transaction: Transaction, _leaves: object) -> None:
+        raise OSError
 
 
 def test_es384_is_accepted_too(ask: Ask, sign: Sign, ec_key: ECKey) -> None:
@@ -422,7 +454,7 @@ def test_no_token_leaves_without_its_audit_row(
 ) -> None:
     database.tail = None
 
-    assert ask(sign()).status_code == 500
+    assert ask(sign()).status_code == 503
     with database.engine.connect() as connection:
         assert not list(connection.execute(authorizations.access_token.select()))
 

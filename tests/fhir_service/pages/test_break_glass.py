@@ -326,6 +326,24 @@ def test_an_unknown_patient_opens_nothing(ward: Ward) -> None:
     assert answer.status_code == 404
 
 
+@pytest.mark.parametrize(("patient", "note"), [("nobody", NOTE), ("", ""), (None, "")])
+def test_trying_ids_on_the_form_is_a_look_up_like_any_other(
+    ward: Ward, patient: str | None, note: str
+) -> None:
+    browser = entered(ward.world, "rowan-1")
+    ward.find(browser)
+    fields = {"patient": ward.patient if patient is None else patient, "note": note}
+    for _ in range(19):
+        browser.post("/break-glass/declare", **fields)
+        told = ward.last()
+        assert told.request == "patients-looked-up"
+        assert len(told.patients) == (patient is None)
+
+    answer = browser.post("/break-glass/declare", **fields)
+
+    assert (answer.status_code, ward.last().reason) == (429, "throttled")
+
+
 def test_a_person_declares_five_emergencies_an_hour(ward: Ward) -> None:
     browser = entered(ward.world, "rowan-1")
     for _ in range(5):

@@ -175,6 +175,26 @@ def test_a_hidden_patient_is_not_chosen(ward: Ward, step: str) -> None:
         assert "Hidden" not in answer.text
 
 
+@pytest.mark.parametrize("step", ["patient", "open"])
+def test_trying_an_id_is_audited_about_the_patient_if_there_is_one(
+    ward: Ward, step: str
+) -> None:
+    browser = entered(ward.world, "doctor")
+    browser.get("/launch")
+    told = {}
+
+    for patient in (ward.hidden, "nobody", ""):
+        browser.post(f"/launch/{step}", client_id="app", patient=patient)
+        record = ward.world.audited()[-1]
+        assert (record.request, record.reason) == (
+            "patients-looked-up",
+            "hidden-patient",
+        )
+        told[patient] = len(record.patients)
+
+    assert told == {ward.hidden: 1, "nobody": 0, "": 0}
+
+
 def test_a_hidden_patient_is_not_found(ward: Ward) -> None:
     browser = entered(ward.world, "doctor")
     browser.get("/launch")

@@ -15,15 +15,17 @@ from authorizing import (
     values_of,
 )
 
+from fhir_service.auth import clients, users
 from fhir_service.auth.sessions import form_token
 from fhir_service.auth.token_hash import token_hash
-from fhir_service.storage import authorizations
+from fhir_service.storage import authorizations, launches
 from fhir_service.storage.accounts import Account
 from fhir_service.storage.authorizations import AccessToken
 
 Audit = Any
 Clock = Any
 SCOPE = "offline_access patient/Goal.rs patient/Observation.rs"
+TYPED = "another long enough password"
 VITAL_SIGNS = (
     "patient/Observation.rs?category="
     "http://terminology.hl7.org/CodeSystem/observation-category|vital-signs"
@@ -127,6 +129,78 @@ def test_a_choice_is_about_one_patient(asking: Asking) -> None:
 
     assert other.status_code == 200
     assert "Ben Example" in other.text
+
+
+def test_a_choice_is_about_what_the_app_acts_for(
+    asking: Asking, doctor: Account
+) -> None:
+    asking.add_client(app_client("lab", purposes=("TREAT", "HRESCH")))
+    browser = asking.browser(doctor)
+    asked = {"client_id": "lab", "scope": "user/Goal.rs"}
+    sent(browser.submit(browser.page(**asked, purpose_of_use="TREAT"), "allow"))
+
+    again = browser.page(**asked, purpose_of_use="TREAT")
+    wider = browser.page(**asked)
+
+    assert "code" in sent(again)
+    assert wider.status_code == 200
+    assert [one.purposes for one in asking.granted(doctor)] == [("TREAT",)] * 2
+
+
+def test_some_of_a_scope_is_not_shown_as_all_of_it(
+    asking: Asking, ada: Account
+) -> None:
+    browser = asking.browser(ada)
+    decide(browser, only=(VITAL_SIGNS,))
+
+    page = browser.page(scope=SCOPE, prompt="consent")
+
+    assert 'value="patient/Observation.rs">' in page.text
+    assert f'value="{VITAL_SIGNS}" checked>' in page.text
+    sent(browser.submit(page, "allow"))
+    assert [one.scopes for one in asking.granted(ada)] == [
+        f"patient/Goal.rs {VITAL_SIGNS}"
+    ] * 2
+
+
+def test_who_had_the_password_has_decided_nothing(asking: Asking, ada: Account) -> None:
+    """A stolen login could otherwise say yes to an app for ever."""
+    decide(asking.browser(ada))
+    changed = users.UserChange(password=TYPED)
+
+    users.change(asking.services, ada.username, changed)
+
+    assert asking.browser(ada).page(scope=SCOPE).status_code == 200
+
+
+def test_a_choice_goes_with_the_person_and_with_the_app(
+    asking: Asking, ada: Account
+) -> None:
+    twin = asking.add_person(person("patient", "u-twin"), [ADA])
+    decide(asking.browser(ada))
+    decide(asking.browser(twin))
+
+    users.remove(asking.services, ada.username)
+    assert [choices_of(asking, one) for one in (ada, twin)] == [0, 1]
+    clients.remove(asking.services, "app")
+    assert choices_of(asking, twin) == 0
+
+
+def choices_of(asking: Asking, account: Account) -> int:
+    with asking.services.database.read() as snapshot:
+        return len(launches.choices_of_user(snapshot, account.user_id))
+
+
+def test_a_look_decides_nothing(asking: Asking, ada: Account) -> None:
+    browser = asking.browser(ada)
+    decide(browser)
+    waiting = browser.ask(scope=SCOPE).headers["Location"]
+
+    look = browser.http.head(waiting, base_url=BASE)
+
+    assert look.status_code == 405
+    assert len(asking.granted(ada)) == 1
+    assert "code" in sent(browser.get(waiting))
 
 
 def test_a_choice_is_one_persons(asking: Asking, ada: Account) -> None:

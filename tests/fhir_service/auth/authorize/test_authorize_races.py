@@ -10,8 +10,9 @@ from authorizing import BASE, Asking
 from fhir_service.auth import authorize_grant, authorize_steps, sessions
 from fhir_service.auth.authorize_held import Gone, Held, NotYours
 from fhir_service.auth.authorize_message import AuthorizeError
-from fhir_service.auth.waiting import unsealed
-from fhir_service.storage import accounts
+from fhir_service.auth.token_hash import token_hash
+from fhir_service.auth.waiting import LaunchContext, unsealed
+from fhir_service.storage import accounts, launches
 from fhir_service.storage.accounts import Account
 
 
@@ -83,6 +84,62 @@ def test_two_people_who_come_at_once_do_not_share(
 
     with pytest.raises(NotYours):
         authorize_steps._bound(asking.services, replace(first, session=session))
+
+
+def test_two_tabs_of_a_person_choose_one_patient(
+    asking: Asking, doctor: Account
+) -> None:
+    handle = handle_of(asking)
+    held = taken(asking, doctor, handle)
+    authorize_steps.settle_patient(asking.services, held, "ada", "Ada Example")
+
+    later = authorize_steps.settle_patient(asking.services, held, "ben", "Ben Example")
+
+    again = authorize_steps.take_up(asking.services, handle, held.session, "192.0.2.1")
+    assert (later.context.patient, again.context.patient) == ("ada", "ada")
+
+
+def test_a_tab_that_comes_late_takes_nothing_back(
+    asking: Asking, doctor: Account
+) -> None:
+    handle = handle_of(asking)
+    held = taken(asking, doctor, handle)
+    authorize_steps.settle_patient(asking.services, held, "ada", "Ada Example")
+
+    late = authorize_steps._bound(asking.services, held)
+
+    again = authorize_steps.take_up(asking.services, handle, held.session, "192.0.2.1")
+    assert (late.context.patient, again.context.patient) == ("ada", "ada")
+    assert again.context.is_settled
+
+
+def test_a_launch_that_two_tabs_take_up_at_once_is_taken_up(
+    asking: Asking, doctor: Account
+) -> None:
+    value = launch_value(asking, doctor)
+    answer = asking.browser().ask(scope="launch patient/*.rs", launch=value)
+    handle = answer.headers["Location"].rpartition("/")[2]
+    held = taken(asking, doctor, handle)
+    unlaunched = replace(held, waiting=replace(held.waiting, context=LaunchContext()))
+
+    late = authorize_steps._bound(asking.services, unlaunched)
+
+    assert (late.context.patient, late.context.is_launch) == ("ada", True)
+
+
+def launch_value(asking: Asking, account: Account) -> str:
+    value, services = "v" * 43, asking.services
+    launch = launches.Launch(
+        hash=token_hash(value),
+        client_id="app",
+        user_id=account.user_id,
+        patient="ada",
+        context="{}",
+        break_glass_id=None,
+        expires=services.clock() + 60_000_000,
+    )
+    services.database.write(lambda writing: launches.add_launch(writing, launch))
+    return value
 
 
 def test_a_login_for_a_request_that_is_gone_leads_home(asking: Asking) -> None:

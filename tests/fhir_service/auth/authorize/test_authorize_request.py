@@ -12,6 +12,7 @@ from authorizing import (
     REDIRECT,
     Asking,
     app_client,
+    flask_app,
     right,
     sent,
 )
@@ -22,6 +23,8 @@ from fhir_service.auth.authorize_message import (
     SAID,
     AuthorizeError,
 )
+from fhir_service.auth.rate_limit import RateLimit
+from fhir_service.auth.services import AuthServices, RateLimits
 from fhir_service.pages.frame import HEADERS
 
 Audit = Any
@@ -37,6 +40,22 @@ def test_a_good_request_waits_under_a_handle(asking: Asking) -> None:
     assert answer.status_code == 303
     path, _, handle = answer.headers["Location"].rpartition("/")
     assert (path, len(handle)) == ("/auth/authorize", 43)
+
+
+def test_nobody_fills_the_store_with_requests(
+    asking: Asking, services: AuthServices, audit: Audit
+) -> None:
+    limits = RateLimits(authorize_address=RateLimit(burst=2, interval_us=60_000_000))
+    limited = replace(services, limits=limits)
+    asking.app = flask_app(limited, asking.patients)
+    for _ in range(2):
+        assert asking.browser().ask().headers["Location"].startswith("/auth/authorize/")
+
+    told = refused(asking)
+
+    assert told["error"] == "temporarily_unavailable"
+    assert (told["state"], told["iss"]) == ("a state", ISSUER)
+    assert audit.last == ("authorization-refused", "throttled")
 
 
 def test_a_form_of_another_site_is_a_request_as_well(asking: Asking) -> None:

@@ -90,9 +90,7 @@ class Renderer:
             return None
         key, signature = known
         found = batches.members(self._snapshot, key, part)
-        filters = covering(
-            self._exchange.who, types.name_of(signature.type_id)
-        )
+        filters = covering(self._exchange.who, types.name_of(signature.type_id))
         current = list(self._visible(found.current, filters))
         earlier = list(self._visible(found.earlier, filters))
         if not current and not earlier:

@@ -242,7 +242,12 @@ def test_nobody_else_is_chosen(ward: Ward, id_: str) -> None:
 
     assert ward.patients.may_see(ward.doctor, ward.app, id_) is None
     assert ward.patients.may_see(ward.doctor, ward.app, ward.hidden) is None
-    assert len(ward.clinic.world.audited()) == known
+    told = ward.clinic.world.audited()[known:]
+    assert [(one.request, one.reason) for one in told] == [
+        ("patients-looked-up", "hidden-patient")
+    ] * 2
+    pseudonym = ward.clinic.world.deployment.services.pseudonym(ward.hidden)
+    assert [one.patients for one in told] == [(), (pseudonym,)]
 
 
 def test_a_patient_chooses_herself_alone(ward: Ward) -> None:

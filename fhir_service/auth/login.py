@@ -101,10 +101,10 @@ def confirm_password(
     Else what is to be told; the attempt counts as one at the login page.
     """
     attempt = Attempt(username=account.username, password=password, address=address)
-    wait_us, _, is_right = _checked(services, attempt)
+    wait_us, found, is_right = _checked(services, attempt)
     if wait_us:
         return Outcome(wait_us=wait_us)
-    if not is_right:
+    if not is_right or found is None or found.user_id != account.user_id:
         return Outcome()
     key = _pair_key(account.username, address)
     services.database.write(

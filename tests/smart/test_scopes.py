@@ -169,13 +169,15 @@ def test_no_provenance_of_what_is_hidden_is_included(vital, service, clinic):
         assert hidden not in answer.text
 
 
-def test_no_hidden_target_is_included(vital, service, clinic):
+def test_the_provenance_of_a_hidden_target_is_hidden(vital, service, clinic):
     hidden = clinic.provenance[clinic.observations["survey"][0]]
 
-    answer = service.get(f"Provenance?_id={hidden}&_include=Provenance:target", vital)
+    found = service.get(f"Provenance?_id={hidden}&_include=Provenance:target", vital)
+    read = service.get(f"Provenance/{hidden}", vital)
 
-    types = [one["resource"]["resourceType"] for one in answer.json()["entry"]]
-    assert types == ["Provenance"]
+    assert found.status_code == 200
+    assert not found.json().get("entry")
+    assert read.status_code == 404
 
 
 @pytest.mark.parametrize(

@@ -570,7 +570,7 @@ def test_no_token_leaves_without_its_audit_row(
     code = authorizer.code(authorizer.authorize())
     database.tail = None
 
-    assert exchange(code).status_code == 500
+    assert exchange(code).status_code == 503
     with database.read() as snapshot:
         kept = authorizations.find_code(
             snapshot, hashlib.sha256(code.encode()).digest()

@@ -13,8 +13,10 @@ from worlds import (
     purposes,
 )
 
+from fhir_service.auth.bearer import authenticate
 from fhir_service.auth.token_hash import token_hash
 from fhir_service.storage import authorizations
+from fhir_service.storage.views import Views
 
 VITAL = "http://terminology.hl7.org/CodeSystem/observation-category|vital-signs"
 
@@ -461,6 +463,24 @@ def test_a_deny_of_the_organization_behind_an_app_holds_for_its_users(clinic):
     }
 
     assert seen == {"with-vendor": 404, "without": 200}
+
+
+def test_a_view_over_all_patients_never_leaves_the_patient_in_context(two):
+    clinic, other = two
+    observed(clinic, clinic.patient)
+    observed(clinic, other)
+    token = clinician(clinic, "patient/*.rs", patient=clinic.patient)["Authorization"]
+    services = clinic.world.deployment.services
+
+    with services.database.read() as snapshot:
+        grant = authenticate(snapshot, token, services.clock())
+        first = services.gate.everybody(snapshot, grant, "Observation")
+        assert isinstance(first, Views)
+        of_all = first.everybody()
+        again = services.gate.everybody(snapshot, grant, "Observation")
+
+    assert (of_all.whole, len(of_all.groups)) == (False, 1)
+    assert isinstance(again, Views)
 
 
 def of_another_patient(clinic: Clinic, patient: str) -> Headers:

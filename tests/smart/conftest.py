@@ -134,13 +134,17 @@ def related(clinic: Clinic, add_person: Callable[..., Person]) -> Person:
     return add_person("guardian", "related-person", reference).log_in()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def standalone(patient: Person, apps: Apps) -> Tokens:
-    """Return the token response of a patient's standalone launch; nobody ends it."""
+    """Return the token response of a patient's standalone launch; nobody ends it.
+
+    Of each module its own: an access token lives five minutes, all of these tests
+    may take longer.
+    """
     return tokens(patient, apps["secret-app"], STANDALONE)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def launched(practitioner: Person, apps: Apps, clinic: Clinic) -> Tokens:
     """Return the token response of an EHR launch for an encounter; nobody ends it."""
     app = apps["secret-app"]

@@ -187,6 +187,150 @@ _KINDS = {
         "Radio link quality indicator from 0 to 255, without unit; not a signal"
         " strength.",
     ),
+    "heart-rate-series": Concept(
+        "Heart rate series",
+        "Heart rates at a constant distance in time; not a spot heart rate.",
+    ),
+    "rr-interval-series": Concept(
+        "R-R interval series", "Successive times between heartbeats."
+    ),
+    "ecg-classification": Concept(
+        "Rhythm classification of an electrocardiogram",
+        "What the device's own algorithm says of a recording; not a finding.",
+    ),
+    "atrial-fibrillation-burden": Concept(
+        "Atrial fibrillation burden",
+        "Share of the worn time in which the device saw signs of atrial fibrillation.",
+    ),
+    "skin-temperature": Concept(
+        "Skin temperature", "Temperature of the skin at a site that is not named."
+    ),
+    "skin-temperature-baseline": Concept(
+        "Skin temperature baseline",
+        "The wearer's usual skin temperature, from which a deviation is counted.",
+    ),
+    "visceral-fat-index": Concept(
+        "Visceral fat index", "The maker's own index of visceral fat."
+    ),
+    "basal-metabolic-rate": Concept(
+        "Basal metabolic rate",
+        "Energy a day that the device estimates for rest alone.",
+    ),
+    "electrodermal-activity": Concept(
+        "Electrodermal activity", "Electrical conductance of the skin."
+    ),
+    "distance-cycling": Concept("Distance cycled", "Distance by bicycle."),
+    "distance-swimming": Concept("Distance swum", "Distance by swimming."),
+    "speed": Concept("Speed", "Speed of the person, by whatever means."),
+    "power": Concept("Power", "Mechanical power of an exercise."),
+    "wheelchair-pushes": Concept("Wheelchair pushes", "Pushes of a wheelchair."),
+    "activity-duration": Concept(
+        "Activity duration",
+        "Time that the device classed as active, of any intensity.",
+    ),
+    "metabolic-equivalent-minutes": Concept(
+        "MET-minutes", "Metabolic equivalents times minutes."
+    ),
+    "metabolic-equivalent": Concept(
+        "Metabolic equivalent", "Energy spent, as a multiple of that at rest."
+    ),
+    "restless-periods": Concept(
+        "Restless periods", "How often a sleeper was restless."
+    ),
+    "restless-duration": Concept(
+        "Restless duration", "Time of a sleep session that was restless."
+    ),
+    "breathing-disturbance-index": Concept(
+        "Breathing disturbance index",
+        "Breathing disturbances an hour of sleep, as the device counts them.",
+    ),
+    "sleep-movement": Concept(
+        "Movement during sleep", "Movement in the maker's own measure, without unit."
+    ),
+    "nap": Concept("Nap", "Whether the session is a nap."),
+    "oura-sleep-score": Concept("Oura sleep score", "Oura's own score, 0 to 100."),
+    "withings-sleep-score": Concept(
+        "Withings sleep score", "Withings's own score, 0 to 100."
+    ),
+    "fitbit-sleep-score": Concept(
+        "Fitbit sleep score", "Fitbit's own score, 0 to 100."
+    ),
+    "garmin-sleep-score": Concept(
+        "Garmin sleep score", "Garmin's own score, 0 to 100."
+    ),
+    "whoop-sleep-performance": Concept(
+        "Whoop sleep performance", "Whoop's own score, 0 to 100."
+    ),
+    "garmin-stress-level": Concept(
+        "Garmin stress level",
+        "Garmin's own score, 0 to 100, from heart rate variability.",
+    ),
+    "garmin-body-battery": Concept(
+        "Garmin body battery",
+        "Garmin's own score of the wearer's energy, 0 to 100; not a device's battery.",
+    ),
+    "garmin-training-readiness": Concept(
+        "Garmin training readiness", "Garmin's own score, 0 to 100."
+    ),
+    "oura-readiness-score": Concept(
+        "Oura readiness score", "Oura's own score, 0 to 100."
+    ),
+    "oura-activity-score": Concept(
+        "Oura activity score", "Oura's own score, 0 to 100."
+    ),
+    "whoop-recovery-score": Concept(
+        "Whoop recovery score", "Whoop's own score, 0 to 100."
+    ),
+    "whoop-strain": Concept("Whoop strain", "Whoop's own score, 0 to 21."),
+    "stress-low-duration": Concept(
+        "Duration of low stress", "Time that the device classed as of low stress."
+    ),
+    "stress-medium-duration": Concept(
+        "Duration of medium stress",
+        "Time that the device classed as of medium stress.",
+    ),
+    "stress-high-duration": Concept(
+        "Duration of high stress", "Time that the device classed as of high stress."
+    ),
+    "rest-duration": Concept(
+        "Duration of rest", "Time that the device classed as rest while awake."
+    ),
+    "mood-valence": Concept(
+        "Mood valence",
+        "How pleasant a state of mind is, as the person says, from -1 to 1.",
+    ),
+    "screen-time": Concept("Screen time", "Time that a screen was used."),
+    "screen-unlocks": Concept("Screen unlocks", "How often a screen was unlocked."),
+    "noise-level-series": Concept(
+        "Noise level series", "Noise levels of a room at a constant distance in time."
+    ),
+    "volatile-organic-compounds-index": Concept(
+        "Volatile organic compounds index of the room",
+        "The maker's own index of volatile organic compounds; not a concentration.",
+    ),
+    "air-quality-index": Concept(
+        "Air quality index of the room", "The maker's own index of the air of a room."
+    ),
+    "bed-presence": Concept(
+        "Bed presence", "Whether a sensor under a bed or chair detects a person."
+    ),
+    "signal-strength": Concept(
+        "Signal strength of the device", "Power of the radio signal received."
+    ),
+    "device-wear-duration": Concept(
+        "Wear time of the device", "Time that the device was worn."
+    ),
+    "device-worn": Concept("Device worn", "Whether the device is worn at the body."),
+    "battery-charging": Concept(
+        "Battery charging", "Whether the device's battery is being charged."
+    ),
+    "device-clock-offset": Concept(
+        "Clock offset of the device",
+        "How far the device's clock is ahead of the gateway's; negative behind it.",
+    ),
+    "device-available": Concept(
+        "Device available", "Whether the gateway can reach the device."
+    ),
     "device-temperature": Concept(
         "Temperature of the device", "Temperature inside the device itself."
     ),
@@ -308,16 +452,62 @@ WORKOUTS = (
 )
 """Kinds of workout that sources name."""
 
+ECG_CLASSIFICATIONS = (
+    "sinus-rhythm",
+    "atrial-fibrillation",
+    "high-heart-rate",
+    "low-heart-rate",
+    "inconclusive",
+    "poor-recording",
+    "unrecognized",
+    "not-set",
+)
+"""What sources say of an electrocardiogram."""
+
+FLAGS = MappingProxyType(
+    {
+        "zone-disputed": Concept(
+            "Time zone disputed",
+            "The source gives an offset and a time zone that disagree, or none that"
+            " can be trusted; the instant is right, the local day may not be.",
+        ),
+        "totals-disputed": Concept(
+            "Totals disputed",
+            "The source's totals and its own parts disagree; the totals are kept.",
+        ),
+        "relayed": Concept(
+            "Relayed",
+            "The source has it from another service and may count it a second time.",
+        ),
+        "stale": Concept(
+            "Stale",
+            "The source repeats a value that was taken before the time it gives.",
+        ),
+    }
+)
+"""What a source's data says against itself; tags of the Observation."""
+
 
 def _workout(name: str) -> Concept:
     words = name.replace("-", " ")
     return Concept(words.capitalize(), f"A workout that its source classes as {words}.")
 
 
+def _rhythm(name: str) -> Concept:
+    words = name.replace("-", " ")
+    return Concept(
+        f"Electrocardiogram: {words}", f"The device classed the recording as {words}."
+    )
+
+
 CONCEPTS = MappingProxyType(
-    _KINDS | _VALUES | {f"workout-{name}": _workout(name) for name in WORKOUTS}
+    _KINDS
+    | _VALUES
+    | FLAGS
+    | {f"workout-{name}": _workout(name) for name in WORKOUTS}
+    | {f"ecg-{name}": _rhythm(name) for name in ECG_CLASSIFICATIONS}
 )
-"""Every code of ours: the kinds, then the values of coded kinds."""
+"""Every code of ours: kinds, values of coded kinds, flags."""
 
 
 def code_system_resource() -> dict[str, Any]:

@@ -51,6 +51,10 @@ _VERSIONS = MappingProxyType(
             Coding(_MDC, "531975", "MDC_ID_PROD_SPEC_SW"),
             "Software revision",
         ),
+        "firmware": (
+            Coding(_MDC, "531976", "MDC_ID_PROD_SPEC_FW"),
+            "Firmware revision",
+        ),
     }
 )
 
@@ -76,14 +80,21 @@ def unit_identity(source: str, clue: DeviceClue) -> str:
     """Return a text that is equal for two clues exactly where the unit is the same.
 
     An identifier whose system is known is the same unit through every source; else the
-    source is part of it. Without an identifier the maker, model, name and hardware
-    stand in; the software is not part of it, since it is updated.
+    source is part of it. Then the UDI, or the maker's serial number; without any of
+    them the maker, model, name and hardware stand in. Software and firmware are no
+    part of it, since they are updated.
     """
-    identifier = stable_text(clue.identifier)
+    identifier, serial = stable_text(clue.identifier), stable_text(clue.serial)
+    udi = stable_text(clue.udi)
     if identifier is not None and clue.system is not None:
         members: tuple[str | None, ...] = ("identifier", clue.system, identifier)
     elif identifier is not None:
         members = ("source identifier", source, identifier)
+    elif udi is not None:
+        members = ("udi", udi)
+    elif serial is not None:
+        maker, model = stable_text(clue.manufacturer), stable_text(clue.model)
+        members = ("serial", source, maker, model, serial)
     else:
         described = (clue.manufacturer, clue.model, clue.name, clue.hardware)
         members = ("description", source, *map(stable_text, described))
@@ -101,7 +112,11 @@ def _identifiers(
 
 
 def _versions(clue: DeviceClue) -> list[dict[str, Any]]:
-    values = {"hardware": clue.hardware, "software": clue.software}
+    values = {
+        "hardware": clue.hardware,
+        "software": clue.software,
+        "firmware": clue.firmware,
+    }
     return [
         {"type": {**concept([coding]), "text": text}, "value": value}
         for name, (coding, text) in _VERSIONS.items()
@@ -162,14 +177,18 @@ def device_resource(  # noqa: PLR0913 - one argument an element of the resource
         security: Labels.
 
     """
-    name = stable_text(clue.name)
+    name, udi = stable_text(clue.name), stable_text(clue.udi)
+    if clue.specialization is not None:
+        specializations = (*specializations, clue.specialization)
     elements: dict[str, Any] = {
         "resourceType": "Device",
         "id": id,
         "meta": _meta(version, last_updated, security),
         "identifier": _identifiers(clue, identifiers),
+        "udiCarrier": udi and [{"carrierHRF": udi}],
         "status": "active",
         "manufacturer": stable_text(clue.manufacturer),
+        "serialNumber": stable_text(clue.serial),
         "deviceName": name and [{"name": name, "type": "manufacturer-name"}],
         "modelNumber": stable_text(clue.model),
         "type": concept([TYPE]),

@@ -9,7 +9,8 @@ The columns of kinds.csv:
 * `units_kept`: units that the kind's profiles allow beside it; not converted.
 * `units_renamed`: units that mean the kind's unit, such as `{steps}` of one day.
 * `siblings`: `unit>kind`: in that unit the measurement is another kind's.
-* `value`: `quantity`, `code`, `boolean` or `none` (a panel); `values`: the value set.
+* `value`: `quantity`, `code`, `boolean`, `string`, `samples` (a SampledData in `unit`)
+  or `none` (a panel); `values`: the value set.
 * `category`, `profiles`: what the resource claims.
 * `effective`: `period` where an instant makes no sense, else `either`.
 * `data_class`: what consent calls this data.
@@ -38,6 +39,7 @@ SYSTEMS = MappingProxyType(
         "loinc": "http://loinc.org",
         "mdc": "urn:iso:std:iso:11073:10101",
         "sct": "http://snomed.info/sct",
+        "pa": "http://hl7.org/fhir/us/physical-activity/CodeSystem/pa-temporary-codes",
         "local": code_system.URL,
     }
 )
@@ -70,12 +72,12 @@ CATEGORIES = MappingProxyType(
         "activity": Coding(_CATEGORY, "activity", "Activity"),
         "exam": Coding(_CATEGORY, "exam", "Exam"),
         "laboratory": Coding(_CATEGORY, "laboratory", "Laboratory"),
+        "procedure": Coding(_CATEGORY, "procedure", "Procedure"),
         "social-history": Coding(_CATEGORY, "social-history", "Social History"),
+        "survey": Coding(_CATEGORY, "survey", "Survey"),
         "vital-signs": Coding(_CATEGORY, "vital-signs", "Vital Signs"),
         "PhysicalActivity": Coding(
-            "http://hl7.org/fhir/us/physical-activity/CodeSystem/pa-temporary-codes",
-            "PhysicalActivity",
-            "Physical Activity",
+            SYSTEMS["pa"], "PhysicalActivity", "Physical Activity"
         ),
     }
 )
@@ -111,6 +113,9 @@ VALUE_SETS: Mapping[str, Mapping[str, tuple[Coding, ...]]] = MappingProxyType(
             "open": (_local("contact-open"),),
             "closed": (_local("contact-closed"),),
         },
+        "ecg-classification": {
+            name: (_local(f"ecg-{name}"),) for name in code_system.ECG_CLASSIFICATIONS
+        },
         "body-posture": {
             "sitting": (_local("posture-sitting"),),
             "standing": (_local("posture-standing"),),
@@ -131,6 +136,8 @@ class ValueType(StrEnum):
     QUANTITY = "quantity"
     CODE = "code"
     BOOLEAN = "boolean"
+    STRING = "string"
+    SAMPLES = "samples"
     NONE = "none"
 
 

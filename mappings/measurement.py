@@ -1,7 +1,7 @@
 """One reading, in the words of its source, with nothing guessed.
 
-A vendor's parser yields `Measurement`, `Refusal` and `OutOfScope` values, in the
-order of the payload; together they account for every measurement received.
+A vendor's parser yields `Measurement`, `Refusal`, `OutOfScope` and `Deletion` values,
+in the order of the payload; together they account for every measurement received.
 """
 
 from decimal import Decimal
@@ -25,6 +25,7 @@ class Reason(StrEnum):
     UNKNOWN_DEVICE = "unknown-device"
     UNKNOWN_KIND = "unknown-kind"
     UNKNOWN_PATIENT = "unknown-patient"
+    UNKNOWN_SOURCE_ID = "unknown-source-id"
     UNKNOWN_UNIT = "unknown-unit"
 
 
@@ -39,7 +40,11 @@ class DeviceClue(NamedTuple):
         model: Model name or number.
         name: What the maker calls the product, such as `Apple Watch`.
         hardware: Hardware revision.
-        software: Software or firmware revision.
+        software: Software revision.
+        firmware: Firmware revision.
+        serial: Serial number that the maker gave the unit.
+        udi: Unique device identifier as its label carries it (human readable form).
+        specialization: Name in `mappings.device.SPECIALIZATIONS`.
 
     """
 
@@ -50,6 +55,29 @@ class DeviceClue(NamedTuple):
     name: str | None = None
     hardware: str | None = None
     software: str | None = None
+    firmware: str | None = None
+    serial: str | None = None
+    udi: str | None = None
+    specialization: str | None = None
+
+
+class Samples(NamedTuple):
+    """A dense signal: values at a constant distance in time.
+
+    Attributes:
+        period_ms: Milliseconds between two values.
+        data: The values, in order, as their source wrote them; `E` for a gap, `L` and
+            `U` for below and above what the device detects.
+        factor: What a value is multiplied with; None for 1.
+        origin: What is added to it then.
+
+    https://hl7.org/fhir/R4/datatypes.html#SampledData
+    """
+
+    period_ms: Decimal | int
+    data: tuple[Decimal | int | str, ...]
+    factor: Decimal | int | None = None
+    origin: Decimal | int = 0
 
 
 class Component(NamedTuple):
@@ -57,16 +85,16 @@ class Component(NamedTuple):
 
     Attributes:
         kind: Row of kinds.csv.
-        value: Number as the source wrote it, a code of the kind's value codes, or
-            None where `absent` says why.
-        unit: UCUM code of the value; empty for a coded value.
+        value: Number as the source wrote it, a code of the kind's value codes, a
+            text, samples, or None where `absent` says why.
+        unit: UCUM code of the value or of the samples; empty for a code or text.
         offset_ms: Start of a stage after the session's start, in milliseconds.
         absent: Code of data-absent-reason.
 
     """
 
     kind: str
-    value: Decimal | int | str | None
+    value: Decimal | int | str | Samples | None
     unit: str = ""
     offset_ms: int | None = None
     absent: str | None = None
@@ -78,14 +106,17 @@ class Measurement(NamedTuple):
     Attributes:
         kind: Row of kinds.csv, such as `heart-rate`.
         value: Number as the source wrote it (a `Number` keeps its digits), a code
-            of the kind's value codes, or None (panel, session, or `absent`).
-        unit: UCUM code of `value`, in which the source gave it; empty for a code.
+            of the kind's value codes, a text, samples, or None (panel, session, or
+            `absent`).
+        unit: UCUM code of `value`, in which the source gave it; empty for a code or
+            a text.
         start: FHIR dateTime with offset, in the precision given by the source.
         start_us: The same instant, microseconds since 1970-01-01T00:00:00Z.
         end: End of the interval, as `start`; None for an instant.
         end_us: As `start_us`; equal to `start_us` for an instant.
         position: Where in the payload, such as `$[3].body` or `Record[17]`.
-        source_id: The source's own identifier of this reading.
+        source_id: The source's own identifier of this reading; the same for readings
+            of several kinds that come from one record.
         device: What the payload says of the device.
         components: Parts, in order.
         method: Algorithm or weighting, such as `A-weighted`.
@@ -94,11 +125,13 @@ class Measurement(NamedTuple):
         zone: IANA name of the zone where the source knows it.
         records: How many received measurements this one accounts for.
         patient: The source's own name for the patient, to be resolved; or None.
+        flags: Names in `mappings.code_system.FLAGS`: what the data says against
+            itself.
 
     """
 
     kind: str
-    value: Decimal | int | str | None
+    value: Decimal | int | str | Samples | None
     unit: str
     start: str
     start_us: int
@@ -114,6 +147,7 @@ class Measurement(NamedTuple):
     zone: str | None = None
     records: int = 1
     patient: str | None = None
+    flags: tuple[str, ...] = ()
 
 
 class Refusal(NamedTuple):
@@ -152,4 +186,23 @@ class OutOfScope(NamedTuple):
     records: int = 1
 
 
-Reading = Measurement | Refusal | OutOfScope
+class Deletion(NamedTuple):
+    """The source has deleted what it once sent.
+
+    Attributes:
+        position: Where in the payload.
+        source_id: The source's own identifier of what is gone.
+        kind: Row of kinds.csv where only that kind is gone; None for all of the record.
+        patient: The source's own name for the patient, to be resolved; or None.
+        records: How many received measurements this one accounts for.
+
+    """
+
+    position: str
+    source_id: str
+    kind: str | None = None
+    patient: str | None = None
+    records: int = 1
+
+
+Reading = Measurement | Refusal | OutOfScope | Deletion

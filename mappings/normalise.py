@@ -12,11 +12,17 @@ from functools import cache
 from types import MappingProxyType
 from typing import NamedTuple
 
-from conformance.fhir_json import Number
+from conformance.fhir_json import Number, dumps
 from mappings import units
 from mappings.accepted_units import AcceptedUnit, accepted_units
-from mappings.kinds import Effective, Kind, ValueType, kinds
-from mappings.measurement import Component, Measurement, Reason, Refusal
+from mappings.kinds import UCUM, Effective, Kind, ValueType, kinds
+from mappings.measurement import (
+    Component,
+    Measurement,
+    Reason,
+    Refusal,
+    Samples,
+)
 
 MAX_SKEW_US = 5 * 60 * 1_000_000
 """How far a source's clock may run ahead before its times are refused: 5 minutes."""
@@ -54,6 +60,15 @@ _JSON_NUMBER = re.compile(
 ).fullmatch
 """What a JSON text may carry as a FHIR decimal, in a measurement's size."""
 
+MAX_SAMPLES = 1_000_000
+"""Values of one signal: half an hour of an electrocardiogram at 512 a second."""
+
+_MAX_TEXT = 256
+"""Characters of a text that is a value, such as a version."""
+
+_MARKS = frozenset("ELU")
+"""In place of a sample: a gap, below and above what the device detects."""
+
 _MAX_OFFSET_MS = 2**31 - 1
 """The largest FHIR integer."""
 
@@ -63,8 +78,8 @@ class Part(NamedTuple):
 
     Attributes:
         kind: What it is.
-        value: The number's JSON text, the name of a value code, `true` or `false`;
-            None where `absent` says why.
+        value: The number's or SampledData's JSON text, the name of a value code, a
+            text, `true` or `false`; None where `absent` says why.
         unit: UCUM code of the number; empty without one.
         offset_ms: Start of a stage after the session's start, in milliseconds.
         absent: Code of data-absent-reason.
@@ -86,8 +101,9 @@ class Normalised(NamedTuple):
     Attributes:
         measurement: As its source gave it; value and unit are below.
         kind: What was measured; a sibling of `measurement.kind` where the unit says so.
-        value: The number's JSON text, the name of a value code, `true` or `false`;
-            None for a panel or where `measurement.absent` says why.
+        value: The number's or SampledData's JSON text, the name of a value code, a
+            text, `true` or `false`; None for a panel or where `measurement.absent`
+            says why.
         unit: UCUM code of the number; empty without one.
         implausible: Whether the value is outside the plausible range.
         parts: The components, in order.
@@ -207,6 +223,50 @@ def _boolean(rule: _Rule, value: object, unit: str, _: int) -> _Value:
     return rule.kind, str(value), "", False
 
 
+def _string(rule: _Rule, value: object, unit: str, _: int) -> _Value:
+    if unit or not isinstance(value, str) or not 0 < len(value) <= _MAX_TEXT:
+        raise _RefusedError(
+            Reason.INVALID_VALUE, f"A {rule.kind.name} is a short text."
+        )
+    return rule.kind, value, "", False
+
+
+def _samples(rule: _Rule, value: object, unit: str, _: int) -> _Value:
+    kind = rule.kind
+    if unit != kind.unit:
+        raise _no_such_unit(kind, unit)
+    if not isinstance(value, Samples):
+        raise _RefusedError(Reason.INVALID_VALUE, f"A {kind.name} is a signal.")
+    return kind, sampled_data(value, unit, kind.unit_text), unit, False
+
+
+def sampled_data(samples: Samples, unit: str, unit_text: str) -> str:
+    """Return a SampledData as JSON text, with the digits that its source gave."""
+    if not samples.data or len(samples.data) > MAX_SAMPLES:
+        raise _RefusedError(
+            Reason.INVALID_VALUE, f"A signal has 1 to {MAX_SAMPLES:,} values."
+        )
+    period, text = _number(samples.period_ms)
+    if period <= 0:
+        raise _RefusedError(Reason.INVALID_VALUE, "A signal's period is above zero.")
+    factor = "" if samples.factor is None else f'"factor":{_number(samples.factor)[1]},'
+    data = " ".join([_sample(one) for one in samples.data])
+    origin = _number(samples.origin)[1]
+    quantity = dumps({"unit": unit_text, "system": UCUM, "code": unit}).decode()
+    return (
+        f'{{"origin":{{"value":{origin},{quantity[1:]},"period":{text},{factor}'
+        f'"dimensions":1,"data":"{data}"}}'
+    )
+
+
+def _sample(value: Decimal | int | str) -> str:
+    if isinstance(value, str):
+        if value not in _MARKS:
+            raise _RefusedError(Reason.INVALID_VALUE, "A sample is no number.")
+        return value
+    return _number(value)[1]
+
+
 def _none(rule: _Rule, _value: object, _unit: str, _: int) -> _Value:
     raise _RefusedError(
         Reason.INVALID_VALUE,
@@ -219,6 +279,8 @@ _VALUES = MappingProxyType(
         ValueType.QUANTITY: _quantity,
         ValueType.CODE: _code,
         ValueType.BOOLEAN: _boolean,
+        ValueType.STRING: _string,
+        ValueType.SAMPLES: _samples,
         ValueType.NONE: _none,
     }
 )

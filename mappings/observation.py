@@ -9,14 +9,14 @@ from hashlib import blake2b
 from json.encoder import encode_basestring
 
 from conformance.fhir_json import Number
-from mappings.kinds import Coding, Effective, ValueType
+from mappings.kinds import Coding, Effective
 from mappings.measurement import Component, Measurement
 from mappings.normalise import Normalised
 from mappings.template import (
     compile_template,
     part_text,
     references,
-    value_text,
+    written_value,
 )
 
 DERIVED_COMPONENTS = {"sleep-session": ("sleep-duration",)}
@@ -36,11 +36,7 @@ def _quoted(value: str | None) -> str:
 
 def _value(normalised: Normalised) -> str:
     value = normalised.value
-    if value is None:
-        return ""
-    if normalised.kind.value is ValueType.CODE:
-        return value_text(normalised.kind, value)
-    return value
+    return "" if value is None else written_value(normalised.kind, value)
 
 
 def render(  # noqa: PLR0913 - one argument an element of the resource
@@ -96,6 +92,7 @@ def render(  # noqa: PLR0913 - one argument an element of the resource
         bool(derived_from),
         normalised.implausible,
         measurement.absent,
+        measurement.flags,
         status,
         identifier_system,
         security,
@@ -209,6 +206,7 @@ def content_digest(measurement: Measurement, key: bytes) -> bytes:
         zone,
         _records,
         _patient,
+        _flags,
     ) = measurement
     number = value.text if type(value) is Number else value
     content = (

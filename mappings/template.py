@@ -11,10 +11,12 @@ https://hl7.org/fhir/R4/observation.html
 import ast
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
+from json.encoder import encode_basestring
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from conformance.fhir_json import dumps
+from mappings import code_system
 from mappings.kinds import UCUM, Coding, Kind, ValueType
 from mappings.normalise import ABSENT_REASONS, Part
 from mappings.units import UNIT_TEXT
@@ -52,6 +54,7 @@ class Shape(NamedTuple):
         has_sources: Whether it is derived from others.
         is_implausible: Whether the value is flagged.
         absent: Code of data-absent-reason.
+        flags: Names in `mappings.code_system.FLAGS`.
         status: Code of observation-status.
         identifier_system: URI of the identifier's system.
         security: Labels of the resource.
@@ -69,6 +72,7 @@ class Shape(NamedTuple):
     has_sources: bool
     is_implausible: bool
     absent: str | None
+    flags: tuple[str, ...]
     status: str
     identifier_system: str
     security: tuple[Coding, ...]
@@ -94,8 +98,8 @@ GAPS = (
 """What is filled in, in the order in which a template takes it.
 
 `identifier`, `zone` and `method` come as quoted JSON strings, `value` as the text of a
-number, a boolean or a CodeableConcept, `sources` and `parts` as JSON texts separated
-by commas, the others as they stand between quotes.
+number, a boolean, a quoted string, a CodeableConcept or a SampledData, `sources` and
+`parts` as JSON texts separated by commas, the others as they stand between quotes.
 """
 
 _PART_GAPS = ("offset", "value")
@@ -163,6 +167,15 @@ def value_text(kind: Kind, name: str) -> str:
     return text(concept(kind.values[name]))
 
 
+def written_value(kind: Kind, value: str) -> str:
+    """Return the JSON text of a normalised value."""
+    if kind.value is ValueType.CODE:
+        return value_text(kind, value)
+    if kind.value is ValueType.STRING:
+        return encode_basestring(value)
+    return value
+
+
 def unit_text(kind: Kind, unit: str) -> str:
     """Return how people write a unit in which the kind is stored."""
     return kind.unit_text if unit == kind.unit else UNIT_TEXT[unit]
@@ -178,15 +191,22 @@ _VALUE_ELEMENTS: Mapping[ValueType, Callable[[Kind, str, str], str]] = MappingPr
         ValueType.QUANTITY: _quantity,
         ValueType.CODE: lambda _kind, _unit, gap: f'"valueCodeableConcept":{gap}',
         ValueType.BOOLEAN: lambda _kind, _unit, gap: f'"valueBoolean":{gap}',
+        ValueType.STRING: lambda _kind, _unit, gap: f'"valueString":{gap}',
+        ValueType.SAMPLES: lambda _kind, _unit, gap: f'"valueSampledData":{gap}',
         ValueType.NONE: lambda _kind, _unit, _gap: "",
     }
 )
+
+
+def _flag(name: str) -> Coding:
+    return Coding(code_system.URL, name, code_system.FLAGS[name].display)
 
 
 def _meta(kind: Kind, shape: Shape) -> str:
     labels = {
         "profile": list(kind.profiles),
         "security": [_coding(label) for label in shape.security],
+        "tag": [_coding(_flag(name)) for name in shape.flags],
     }
     members = {name: member for name, member in labels.items() if member}
     rest = "," + text(members)[1:-1] if members else ""
@@ -317,6 +337,6 @@ def part_text(part: Part) -> str:
     shape = _PartShape(
         part.unit, part.offset_ms is not None, part.absent, part.implausible
     )
-    if value is not None and kind.value is ValueType.CODE:
-        value = value_text(kind, value)
+    if value is not None:
+        value = written_value(kind, value)
     return _part_template(kind, shape)(part.offset_ms, value)

@@ -96,6 +96,7 @@ _WORDS = {
     Fate.WITHHELD: "withheld: the patient's consent does not permit collecting them",
     Fate.QUARANTINED: "not understood, in quarantine",
     Fate.OUT_OF_SCOPE: "recognised and never stored",
+    Fate.DELETED: "deleted, as the source has deleted them",
 }
 """What becomes of a measurement, for people; a test walks it."""
 

@@ -9,8 +9,8 @@ from fhir_service.search.postings import Posting, key_of
 from fhir_service.storage import rows
 from fhir_service.storage.index_sets import QuantityRow
 from fhir_service.storage.observations import Entry
-from mappings.kinds import Coding, Effective
-from mappings.normalise import Normalised
+from mappings.kinds import Coding, Effective, ValueType
+from mappings.normalise import Normalised, Part
 from mappings.observation import render
 
 CONTENT_KEY = "https://fhir-interop-service.org/fhir/sid/content-key"
@@ -87,6 +87,7 @@ def alike(candidate: Candidate) -> tuple[object, ...]:
         normalised.unit,
         measurement.method,
         measurement.absent,
+        measurement.flags,
         bool(candidate.sources),
         None if normalised.unit else normalised.value,
         normalised.parts
@@ -146,13 +147,17 @@ def quantities(
 ) -> Iterator[QuantityRow]:
     """Yield what the index of quantities holds of the Observation at `row`."""
     key, normalised = candidate.wearer.state.key, candidate.normalised
-    if normalised.unit and normalised.value is not None:
+    if normalised.value is not None and _is_quantity(normalised):
         value = float(normalised.value)
         yield (key, row, VALUE_QUANTITY, units[normalised.unit], value, value)
     for part in normalised.parts:
-        if part.unit and part.value is not None:
+        if part.value is not None and _is_quantity(part):
             value = float(part.value)
             yield (key, row, COMPONENT_QUANTITY, units[part.unit], value, value)
+
+
+def _is_quantity(one: Normalised | Part) -> bool:
+    return one.kind.value is ValueType.QUANTITY
 
 
 def _search_end(normalised: Normalised) -> int:

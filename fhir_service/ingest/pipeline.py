@@ -22,7 +22,14 @@ from fhir_service.storage import source_keys
 from fhir_service.storage.engine import Transaction
 from fhir_service.storage.repository import Repository
 from fhir_service.storage.tables import SHARED
-from mappings.measurement import Measurement, OutOfScope, Reading, Refusal
+from mappings.measurement import (
+    Deletion,
+    Measurement,
+    OutOfScope,
+    Reading,
+    Reason,
+    Refusal,
+)
 from mappings.normalise import Normalised, normalise
 from mappings.observation import (
     DERIVED_COMPONENTS,
@@ -85,8 +92,10 @@ class Batch:
                 self._measured(reading, by_patient)
             elif isinstance(reading, Refusal):
                 self._refuse(reading, SHARED)
-            else:
+            elif isinstance(reading, OutOfScope):
                 self._out_of_scope(reading)
+            else:
+                self._deleted(reading)
         for key, decided in by_patient.items():
             self._store(key, decided)
 
@@ -98,6 +107,20 @@ class Batch:
                 reading.what,
                 records=reading.records,
             )
+        )
+
+    def _deleted(self, deletion: Deletion) -> None:
+        detail = "What the source has deleted is not known here."
+        self._refuse(
+            Refusal(
+                deletion.position,
+                Reason.UNKNOWN_SOURCE_ID,
+                deletion.kind,
+                detail,
+                None,
+                deletion.records,
+            ),
+            SHARED,
         )
 
     def _refuse(self, refusal: Refusal, patient_key: int) -> None:
@@ -218,8 +241,18 @@ class Batch:
                 candidate.normalised.kind.name,
                 reason,
                 records=measurement.records,
+                flags=_flags(candidate.normalised),
             )
         )
+
+
+def _flags(normalised: Normalised) -> tuple[str, ...]:
+    """Return what the data says against itself, and what we say of it."""
+    flags = normalised.measurement.flags
+    is_implausible = normalised.implausible or any(
+        part.implausible for part in normalised.parts
+    )
+    return (*flags, "implausible") if is_implausible else flags
 
 
 def _kept_under(wearer: Wearer | Unresolved) -> int:

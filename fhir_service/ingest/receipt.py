@@ -1,6 +1,7 @@
 """The receipt: what became of every measurement that was received.
 
-received = stored + duplicate + amended + withheld + quarantined + out of scope.
+received = stored + duplicate + amended + withheld + quarantined + out of scope, and
+deleted where the source takes back what it once sent.
 """
 
 from collections import Counter
@@ -21,11 +22,16 @@ class Fate(StrEnum):
     WITHHELD = "withheld"
     QUARANTINED = "quarantined"
     OUT_OF_SCOPE = "outOfScope"
+    DELETED = "deleted"
 
     @property
     def word(self) -> str:
         """Return the fate as metrics write it."""
         return self.name.lower().replace("_", "-")
+
+
+CHANGES = (Fate.STORED, Fate.AMENDED, Fate.DELETED)
+"""What leaves something else stored than there was."""
 
 
 class Item(NamedTuple):
@@ -38,6 +44,7 @@ class Item(NamedTuple):
         reason: Why it was withheld or quarantined.
         detail: A sentence without values.
         records: How many measurements it stands for.
+        flags: What its data says against itself; `implausible` is ours.
 
     """
 
@@ -47,6 +54,7 @@ class Item(NamedTuple):
     reason: str | None = None
     detail: str | None = None
     records: int = 1
+    flags: tuple[str, ...] = ()
 
 
 @dataclass(kw_only=True)
@@ -57,6 +65,7 @@ class Receipt:
         source: The vendor's name.
         counts: Fate → measurements.
         kinds: (kind, fate, reason) → measurements.
+        flags: Flag → measurements.
         items: Those that were not simply stored, and the stored ones of a small
             payload.
         is_cut: Whether there were more than `MAX_ITEMS`.
@@ -66,6 +75,7 @@ class Receipt:
     source: str
     counts: Counter[Fate] = field(default_factory=Counter)
     kinds: Counter[tuple[str, Fate, str]] = field(default_factory=Counter)
+    flags: Counter[str] = field(default_factory=Counter)
     items: list[Item] = field(default_factory=list)
     is_cut: bool = False
 
@@ -77,6 +87,8 @@ class Receipt:
         self.kinds[(item.kind or "unknown", item.fate, item.reason or "")] += (
             item.records
         )
+        for flag in item.flags:
+            self.flags[flag] += item.records
         if len(self.items) < MAX_ITEMS:
             self.items.append(item)
         else:
@@ -86,6 +98,7 @@ class Receipt:
         """Account for what another transaction of the same payload has done."""
         self.counts.update(other.counts)
         self.kinds.update(other.kinds)
+        self.flags.update(other.flags)
         room = MAX_ITEMS - len(self.items)
         self.items += other.items[:room]
         self.is_cut = self.is_cut or other.is_cut or len(other.items) > room
@@ -101,7 +114,7 @@ class Receipt:
             "source": self.source,
             "received": self.received,
             **{fate.value: self.counts[fate] for fate in Fate},
-            "changed": bool(self.counts[Fate.STORED] + self.counts[Fate.AMENDED]),
+            "changed": any(self.counts[fate] for fate in CHANGES),
             "kinds": [
                 {
                     "kind": kind,
@@ -113,6 +126,8 @@ class Receipt:
             ],
             "items": [_item(item) for item in self.items],
         }
+        if self.flags:
+            told["flags"] = dict(sorted(self.flags.items()))
         if self.is_cut:
             told["itemsCut"] = True
         return told
@@ -132,5 +147,6 @@ def _item(item: Item) -> dict[str, Any]:
         "reason": item.reason,
         "detail": item.detail,
         "count": item.records if item.records != 1 else None,
+        "flags": list(item.flags) or None,
     }
     return {name: value for name, value in told.items() if value is not None}

@@ -14,7 +14,13 @@ from fhir_service.ingest.delivery import Delivery
 from fhir_service.storage import quarantines
 from fhir_service.storage.engine import Transaction
 from fhir_service.storage.repository import Repository
-from mappings.measurement import Component, DeviceClue, Measurement, Refusal
+from mappings.measurement import (
+    Component,
+    DeviceClue,
+    Measurement,
+    Refusal,
+    Samples,
+)
 
 MAX_PARTS = 1_000
 """Different parts of one delivery that are kept for a retry."""
@@ -172,7 +178,20 @@ def restored(parsed: Any) -> Measurement:
     return Measurement(
         **{
             **parsed,
+            "value": _value(parsed["value"]),
             "device": None if device is None else DeviceClue(**device),
-            "components": tuple(Component(**part) for part in parsed["components"]),
+            "components": tuple(
+                Component(**{**part, "value": _value(part["value"])})
+                for part in parsed["components"]
+            ),
+            "flags": tuple(parsed.get("flags", ())),
         }
     )
+
+
+def _value(value: Any) -> Any:
+    """Return a value; samples are the only list among them."""
+    if not isinstance(value, list):
+        return value
+    period_ms, data, factor, origin = value
+    return Samples(period_ms, tuple(data), factor, origin)

@@ -425,6 +425,8 @@ ingest_batch = Table(
     Column("organization", Text, comment="Organization/id"),
     Column("person", Text, comment="the person behind the client, as Type/id"),
     Column("after_row", Big, comment="the last row before those of the batch"),
+    Column("payload_id", Big, comment="the raw payload, while it is kept"),
+    Column("gateway", Text, comment="what brought it"),
 )
 
 batch_row = Table(

@@ -22,8 +22,18 @@ SID = "https://fhir-interop-service.org/fhir/sid/"
 class Parser(Protocol):
     """Turns a payload, or the payload of a refusal, into readings."""
 
-    def __call__(self, payload: Any, *, received_at: datetime) -> Iterator[Reading]:
-        """Yield the readings; each received measurement is accounted for once."""
+    def __call__(
+        self, payload: Any, *, received_at: datetime, zone: str | None = None
+    ) -> Iterator[Reading]:
+        """Yield the readings; each received measurement is accounted for once.
+
+        Args:
+            payload: JSON, its numbers with their digits.
+            received_at: When it came.
+            zone: IANA name of the zone of the source's local times, where somebody
+                who knows it has said so. It never replaces an offset that is there.
+
+        """
 
 
 class FileParser(Protocol):

@@ -266,13 +266,21 @@ ADDED_LATER = (
     "consent_named",
     "device_identity",
     "device_parent",
+    "device_state",
+    "file_import",
     "launch",
+    "mapping_template",
     "provenance_agent",
+    "push_endpoint",
+    "push_seen",
+    "raw_payload",
+    "raw_payload_patient",
     "recovery_code",
     "refresh_token",
     "row_mention",
     "second_factor",
     "signing_key",
+    "source_grant",
 )
 """Tables of the versions after."""
 
@@ -296,7 +304,10 @@ WIDENED_LATER = {
 
 def as_before(database):
     """Leave the schema as the version before had it."""
-    added = ("payload", "organization", "person", "after_row")
+    added = (
+        *("payload", "organization", "person", "after_row"),
+        *("payload_id", "gateway"),
+    )
     widened = {"ingest_batch": added, **WIDENED_LATER}
     with database.engine.begin() as connection:
         connection.execute(text("DROP INDEX ix_access_token_authorization_id"))

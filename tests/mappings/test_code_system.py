@@ -4,6 +4,7 @@ import pytest
 
 from mappings.code_system import (
     CONCEPTS,
+    FLAGS,
     URL,
     WORKOUTS,
     code_system_resource,
@@ -19,7 +20,8 @@ def used_codes():
         for codings in values.values()
         for coding in codings
     ]
-    return {
+    flags = {code: flag.display for code, flag in FLAGS.items()}
+    return flags | {
         coding.code: coding.display
         for coding in (*of_kinds, *of_values)
         if coding.system == URL

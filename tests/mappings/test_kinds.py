@@ -32,7 +32,7 @@ FORBIDDEN = {
 
 # What the property of a LOINC code allows as a unit.
 PROPERTY_UNITS = {
-    "EngRat": {"kcal/d"},
+    "EngRat": {"kcal/d", "kcal/(h.kg)"},
     "Len": {"cm", "m"},
     "MCnc": {"mg/dL"},
     "MFr": {"%"},
@@ -43,7 +43,9 @@ PROPERTY_UNITS = {
     "Ratio": {"kg/m2"},
     "SCnc": {"mmol/L"},
     "Temp": {"Cel"},
+    "RatDiff": set(),
     "Time": {"ms", "min"},
+    "Vel": {"m/s"},
     "VRatCnt": {"mL/kg/min"},
     "VelRto": {"%"},
 }
@@ -52,14 +54,22 @@ PROPERTY_UNITS = {
 PROPERTY_DEFECTS = {
     "55423-8": "{steps}",
     "103209-3": "%",
+    "103207-7": "min",
     "103213-5": "min",
+    "103214-3": "min",
     "103215-0": "min",
+    "103216-8": "{#}",
+    "103221-8": "{#}",
     "101687-2": "m",
     "101688-0": "min",
     "101689-8": "min",
     "101690-6": "min",
     "41981-2": "kcal",
 }
+
+PHYSICAL_ACTIVITY = (
+    "http://hl7.org/fhir/us/physical-activity/CodeSystem/pa-temporary-codes"
+)
 
 SNOMED = {
     "248220008": "Asleep",
@@ -124,15 +134,15 @@ def test_a_loinc_code_has_the_display_of_loinc(kind, coding):
 def test_a_loinc_code_has_the_scale_of_its_kind(kind, coding):
     scale = LOINC[coding.code]["SCALE_TYP"]
 
-    # LOINC 2.83 calls the blood pressure panel quantitative.
-    expected = {ValueType.CODE: "Nom"}.get(kind.value, "Qn")
-    assert scale == expected
+    # LOINC 2.83 calls the blood pressure panel quantitative, an ECG a document.
+    expected = {ValueType.CODE: {"Nom"}, ValueType.NONE: {"Qn", "Doc"}}
+    assert scale in expected.get(kind.value, {"Qn"})
 
 
 @pytest.mark.parametrize(("kind", "coding"), loinc_codes())
 def test_a_loinc_code_has_the_property_of_its_unit(kind, coding):
     if kind.value is not ValueType.QUANTITY:
-        assert LOINC[coding.code]["PROPERTY"] in {"-", "Type"}
+        assert LOINC[coding.code]["PROPERTY"] in {"-", "Type", "Find"}
         return
     allowed = PROPERTY_UNITS.get(LOINC[coding.code]["PROPERTY"], set())
 
@@ -189,7 +199,7 @@ def test_an_mdc_code_has_the_reference_identifier_of_the_nomenclature(kind):
 
 @pytest.mark.parametrize("row", MDC.values(), ids=lambda row: row["reference_id"])
 def test_an_mdc_code_is_in_the_partition_of_its_reference_identifier(row):
-    by_prefix = {"ATTR": "1", "HF": "129", "AI": "130"}
+    by_prefix = {"ATTR": "1", "ID": "8", "HF": "129", "AI": "130"}
 
     assert row["partition"] == by_prefix.get(row["reference_id"].split("_")[1], "2")
 
@@ -215,6 +225,7 @@ def test_a_snomed_value_has_the_display_of_its_value_set():
 def test_standard_codes_stand_before_ours_and_none_is_repeated(kind):
     systems = [coding.system for coding in kind.codings]
     ranks = {
+        PHYSICAL_ACTIVITY: 0,
         "http://loinc.org": 0,
         "urn:iso:std:iso:11073:10101": 1,
         code_system.URL: 1,
@@ -262,10 +273,11 @@ def test_a_percentage_is_never_above_a_hundred(kind):
 
 @pytest.mark.parametrize("kind", ALL, ids=named)
 def test_only_a_quantity_has_a_unit_and_ranges(kind):
-    has_unit = kind.value is ValueType.QUANTITY
+    is_quantity = kind.value is ValueType.QUANTITY
+    has_unit = is_quantity or kind.value is ValueType.SAMPLES
 
     assert bool(kind.unit) == bool(kind.unit_text) == has_unit
-    assert (kind.possible is not None) == (kind.plausible is not None) == has_unit
+    assert (kind.possible is not None) == (kind.plausible is not None) == is_quantity
     assert bool(kind.values) == (kind.value is ValueType.CODE)
 
 

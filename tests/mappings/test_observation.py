@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from conformance.fhir_json import Number, dumps, loads
 from mappings.kinds import Coding, Effective, ValueType, kinds
-from mappings.measurement import Component, DeviceClue, Measurement
+from mappings.measurement import Component, DeviceClue, Measurement, Samples
 from mappings.normalise import ABSENT_REASONS, Normalised, normalise
 from mappings.observation import content_digest, content_key, derived, render
 
@@ -61,9 +61,12 @@ def example_value(kind, *, plausible=True):
     """Return a value and a unit that the kind stores."""
     if kind.value is ValueType.QUANTITY:
         return usual(kind) if plausible else unusual(kind), kind.unit
+    if kind.value is ValueType.SAMPLES:
+        return Samples(Decimal("2.50"), (1, Decimal("1.50"), "E")), kind.unit
     names = {
         ValueType.CODE: next(iter(kind.values), None),
         ValueType.BOOLEAN: "true",
+        ValueType.STRING: 'V1.2 "beta"',
         ValueType.NONE: None,
     }
     return names[kind.value], ""

@@ -1,9 +1,31 @@
 """The whole schema: every module that defines a table, behind one name."""
 
-from fhir_service.storage import break_glass, expiry, second_factors, signing_keys
+from fhir_service.storage import (
+    break_glass,
+    device_states,
+    expiry,
+    file_imports,
+    mapping_templates,
+    push_endpoints,
+    raw_payloads,
+    second_factors,
+    signing_keys,
+    source_grants,
+)
 from fhir_service.storage.tables import metadata
 
-TABLES = (break_glass, expiry, second_factors, signing_keys)
+TABLES = (
+    break_glass,
+    device_states,
+    expiry,
+    file_imports,
+    mapping_templates,
+    push_endpoints,
+    raw_payloads,
+    second_factors,
+    signing_keys,
+    source_grants,
+)
 """Importing these modules adds every table to the one metadata."""
 
 __all__ = ["TABLES", "metadata"]

@@ -34,12 +34,14 @@ def parse(
     payload: object,
     *,
     received_at: datetime,  # noqa: ARG001 - every source's parser takes it
+    zone: str | None = None,  # noqa: ARG001 - likewise
 ) -> Iterator[Reading]:
     """Yield the readings of a data point, of a list of them, or of bare bodies.
 
     Args:
         payload: What `conformance.fhir_json.loads` gave.
         received_at: When the payload arrived; a data point has its own time.
+        zone: A data point names its own offset.
 
     """
     if isinstance(payload, list):

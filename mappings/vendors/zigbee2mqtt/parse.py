@@ -44,6 +44,7 @@ def parse(
     payload: object,
     *,
     received_at: datetime,  # noqa: ARG001 - every source's parser takes it
+    zone: str | None = None,  # noqa: ARG001 - likewise
 ) -> Iterator[Reading]:
     """Yield the readings of a message, or of a list of messages.
 
@@ -51,6 +52,7 @@ def parse(
         payload: `{topic, payload, received_at?, retain?}` or a list of them.
         received_at: When the payload arrived here. It never stands in for a
             message's own time: the message may have waited on its way.
+        zone: A message names its own offset.
 
     """
     if isinstance(payload, list):

@@ -44,6 +44,8 @@ from mappings.vendors.table import VENDORS
 CHECKPOINTS = "checkpoints"
 """Folder of exported checkpoints, in the data folder."""
 
+DAY_US = 86_400_000_000
+
 QUARANTINE = "quarantine"
 """What quarantined payloads are bound to when they are encrypted."""
 
@@ -279,6 +281,7 @@ def _assemble(  # noqa: PLR0913, PLR0917 - the parts that meet here
             )
         ),
         page_lifetime_s=settings.page_lifetime_s,
+        raw_lifetime_us=settings.raw_payload_days * DAY_US,
         update_creates=settings.update_creates,
         awaits_audit=settings.audit_wait == "durable",
     )

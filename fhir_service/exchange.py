@@ -50,6 +50,7 @@ class Services:
         metrics: Counts what is received and what fails.
         pages: Pages that were rendered before.
         page_lifetime_s: How long the link to a next page holds.
+        raw_lifetime_us: How long raw payloads are kept; 0 for not at all.
         update_creates: Whether an update of what does not exist creates it.
         awaits_audit: Whether a response waits for its audit row; False only in the
             benchmark that measures what waiting costs.
@@ -69,6 +70,7 @@ class Services:
     capabilities: Callable[[], bytes]
     metrics: Metrics
     page_lifetime_s: int
+    raw_lifetime_us: int = 0
     pages: RenderedPages = field(default_factory=RenderedPages)
     update_creates: bool = False
     awaits_audit: bool = True

@@ -75,6 +75,7 @@ class Settings:
     encrypt_bodies: bool
     audit_wait: AuditWait
     audit_checkpoint_s: int
+    raw_payload_days: int
     token_lifetime_s: int
     refresh_lifetime_s: int
     page_lifetime_s: int
@@ -401,6 +402,13 @@ SETTINGS: tuple[Setting, ...] = (
         parse=_integer(1, _DAY_S),
         default="60",
         means="Seconds between signed checkpoints of the audit log.",
+    ),
+    Setting(
+        name="raw_payload_days",
+        parse=_integer(0, 3650),
+        default="30",
+        means="Days for which a device's payload is kept as it came, encrypted, so "
+        "that a mapping that was put right can be replayed; 0 keeps none.",
     ),
     Setting(
         name="token_lifetime_s",

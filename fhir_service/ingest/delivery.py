@@ -19,6 +19,9 @@ class Delivery:
         grant: Who brings it.
         payload_sha256: Hash of the raw payload; None for a streamed file.
         received_us: When it came, microseconds since 1970.
+        raw: The payload as it came, to be kept for a replay; None for a stream.
+        zone: IANA name of the zone of its local times, where somebody has said so.
+        gateway: What brought it, such as a broker's name; None for a client itself.
 
     """
 
@@ -30,3 +33,6 @@ class Delivery:
     grant: Grant
     payload_sha256: bytes | None
     received_us: int
+    raw: bytes | None = None
+    zone: str | None = None
+    gateway: str | None = None

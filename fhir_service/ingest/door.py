@@ -4,8 +4,6 @@ The answer is 200 with a receipt as soon as the payload could be read; what coul
 be understood in it is in the receipt and in quarantine.
 """
 
-import hashlib
-from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qsl
 
 from conformance import fhir_json
@@ -14,15 +12,16 @@ from consent.audit.entry import Interaction
 from fhir_service.access import within
 from fhir_service.auth.bearer import Grant, InsufficientScope, require
 from fhir_service.exchange import Exchange
-from fhir_service.ingest.delivery import Delivery
-from fhir_service.ingest.intake import Origin, take
+from fhir_service.ingest import sources
+from fhir_service.ingest.arrival import Arrival, arrive
+from fhir_service.ingest.intake import Origin
 from fhir_service.rest.content import refuse_other_bodies
 from fhir_service.rest.message import Response
 from fhir_service.search.reference import patient_id
-from mappings.vendors.table import VENDORS, Vendor
+from mappings.payload import zone_of
+from mappings.vendors.table import VENDORS
 
 _JSON = ("content-type", "application/json; charset=utf-8")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def receive(exchange: Exchange, source: str) -> Response:
@@ -38,57 +37,60 @@ def receive(exchange: Exchange, source: str) -> Response:
     exchange.resource_type = "Observation"
     with services.database.read() as snapshot:
         grant = exchange.granted(snapshot)
-    vendor = _vendor(source)
+        vendor = sources.find(snapshot, source)
+    if vendor is None or not vendor.media_types:
+        raise FHIRError(IssueType.NOT_FOUND, _NO_SOURCE)
     _may_speak_for(grant, source)
     refuse_other_bodies(request)
-    payload = fhir_json.loads_foreign(request.body)
-    if not isinstance(payload, dict | list):
-        raise FHIRError(
-            IssueType.STRUCTURE, "The payload is a JSON object, or a list of them."
-        )
-    received = _EPOCH + timedelta(microseconds=exchange.now_us)
-    delivery = Delivery(
-        source=source,
-        parser=vendor.parser,
-        identifier_system=vendor.system,
-        is_registered=vendor.is_registered,
-        patient_id=_patient(exchange),
-        grant=grant,
-        payload_sha256=hashlib.sha256(request.body).digest(),
-        received_us=exchange.now_us,
-    )
-    # A body that cannot be read as a whole is refused before any of it is stored.
-    readings = list(vendor.parse(payload, received_at=received))
-    receipt = take(
+    receipt = arrive(
         services,
-        delivery,
-        Origin(
-            interaction=Interaction.INGEST,
-            request=exchange.asked,
-            request_id=request.request_id,
-            address=request.remote,
+        Arrival(
+            source=source,
+            body=request.body,
+            grant=grant,
+            origin=Origin(
+                interaction=Interaction.INGEST,
+                request=exchange.asked,
+                request_id=request.request_id,
+                address=request.remote,
+            ),
+            received_us=exchange.now_us,
+            patient_id=_patient(exchange),
+            zone=_zone(exchange),
         ),
-        readings,
     )
-    for fate, count in receipt.counts.items():
-        services.metrics.ingested(source=source, outcome=fate.word, count=count)
     exchange.counts = receipt.counted()
-    exchange.is_audited = bool(readings)
+    exchange.is_audited = bool(receipt.received)
     return Response(
         status=200, headers=(_JSON,), body=fhir_json.dumps(receipt.to_json())
     )
 
 
-def _vendor(source: str) -> Vendor:
-    vendor = VENDORS.get(source)
-    if vendor is None or not vendor.media_types:
-        known = ", ".join(
-            sorted(name for name, one in VENDORS.items() if one.media_types)
-        )
-        raise FHIRError(
-            IssueType.NOT_FOUND, f"There is no such source here; there are {known}."
-        )
-    return vendor
+_NO_SOURCE = (
+    "There is no such source here; there are "
+    f"{', '.join(sorted(name for name, one in VENDORS.items() if one.media_types))}, "
+    "and those that templates describe."
+)
+
+
+def _zone(exchange: Exchange) -> str | None:
+    """Return the zone of local times that the request names, at most one.
+
+    Raises:
+        FHIRError: `invalid` for several, and for one that nobody knows.
+
+    """
+    named = {
+        value
+        for name, value in parse_qsl(exchange.request.query, keep_blank_values=True)
+        if name == "zone"
+    }
+    if not named:
+        return None
+    zone = named.pop()
+    if named or zone_of(zone) is None:
+        raise FHIRError(IssueType.INVALID, "`zone` is one IANA time zone.")
+    return zone
 
 
 def _may_speak_for(grant: Grant, source: str) -> None:

@@ -5,7 +5,7 @@ does not hold the writer; each has its own audit leaf.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 
 import structlog
@@ -16,6 +16,7 @@ from consent.audit.entry import AuditRecord, Interaction, Outcome
 from fhir_service.exchange import Services
 from fhir_service.ingest.delivery import Delivery
 from fhir_service.ingest.pipeline import Batch
+from fhir_service.ingest.raw import Kept, keep
 from fhir_service.ingest.receipt import Receipt
 from fhir_service.ingest.refused import Parts
 from fhir_service.logs import describe
@@ -49,6 +50,20 @@ class Origin:
     user: str = ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Progress:
+    """How far a delivery is.
+
+    Attributes:
+        seen: Digests of the refused parts that are kept.
+        kept: What is known of its raw payload.
+
+    """
+
+    seen: frozenset[bytes] = frozenset()
+    kept: Kept = field(default_factory=Kept)
+
+
 def take(
     services: Services, delivery: Delivery, origin: Origin, readings: Iterable[Reading]
 ) -> Receipt:
@@ -60,10 +75,10 @@ def take(
 
     """
     receipt = Receipt(source=delivery.source)
-    seen: frozenset[bytes] = frozenset()
+    progress = _Progress()
     for part in _parts(iter(readings)):
         try:
-            done, seen = _transacted(services, delivery, origin, part, seen)
+            done, progress = _transacted(services, delivery, origin, part, progress)
         except Exception as error:  # the client must hear that a part is stored
             if not receipt.received:
                 raise
@@ -72,6 +87,10 @@ def take(
                 services.metrics.failed("handler")
             raise _interrupted(error, receipt) from error
         receipt.merge(done)
+    if receipt.received and not progress.kept.is_done:
+        services.database.write(
+            lambda transaction: keep(services, transaction, delivery, progress.kept)
+        )
     return receipt
 
 
@@ -95,19 +114,22 @@ def _transacted(
     delivery: Delivery,
     origin: Origin,
     readings: list[Reading],
-    seen: frozenset[bytes],
-) -> tuple[Receipt, frozenset[bytes]]:
-    """Return what became of some readings, and which refused parts are kept."""
+    progress: _Progress,
+) -> tuple[Receipt, _Progress]:
+    """Return what became of some readings, and how far the delivery is."""
 
-    def work(transaction: Transaction) -> tuple[Receipt, frozenset[bytes]]:
-        refused = Parts(delivery, services.repository.content_secret, seen)
+    def work(transaction: Transaction) -> tuple[Receipt, _Progress]:
+        refused = Parts(delivery, services.repository.content_secret, progress.seen)
         batch = Batch(
             transaction, services.repository, services.gate, delivery, refused
         )
         batch.run(readings)
         refused.keep(transaction, services.repository)
+        kept = progress.kept.plus(batch)
+        if len(readings) < TRANSACTION:
+            kept = keep(services, transaction, delivery, kept)
         transaction.audit(leaf(services, transaction, delivery, origin, batch))
-        return batch.receipt, refused.seen
+        return batch.receipt, _Progress(seen=refused.seen, kept=kept)
 
     return services.database.write(work)
 

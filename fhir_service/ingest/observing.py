@@ -59,6 +59,11 @@ class Observing:
         self._after_row = counters.current(transaction, "row")
         self.written: list[int] = []
 
+    @property
+    def number(self) -> int | None:
+        """Return the number of the batch, once something is written."""
+        return self._number or None
+
     def _batch(self) -> int:
         if not self._number:
             delivery = self._delivery
@@ -71,6 +76,7 @@ class Observing:
                 organization=delivery.grant.organization,
                 received_us=delivery.received_us,
                 after_row=self._after_row,
+                gateway=delivery.gateway,
             )
         return self._number
 
@@ -248,6 +254,32 @@ class Observing:
             transaction, old, amended, id_=id_, batch_id=self._batch()
         )
         source_keys.amend(transaction, key, candidate.key, candidate.content)
+        self.written.append(written.stored.seq)
+
+    def delete(self, old: Stored) -> None:
+        """Store the version that says that the source has deleted an Observation."""
+        written = self._repository.delete(
+            self._transaction,
+            old,
+            id_=rows.public_id(old.row),
+            batch_id=self._batch(),
+        )
+        self.written.append(written.stored.seq)
+
+    def withdraw(self, old: Stored) -> None:
+        """Store the version that says that an Observation never held.
+
+        Its mapping was wrong; `entered-in-error` is FHIR's word for it.
+        """
+        transaction, repository = self._transaction, self._repository
+        before = fhir_json.loads(repository.body(transaction, old))
+        written = repository.update(
+            transaction,
+            old,
+            {**before, "status": "entered-in-error"},
+            id_=rows.public_id(old.row),
+            batch_id=self._batch(),
+        )
         self.written.append(written.stored.seq)
 
 

@@ -14,14 +14,16 @@ from fhir_service.ingest.constants import Constants, Shapes
 from fhir_service.ingest.delivery import Delivery
 from fhir_service.ingest.observing import Known, Observing
 from fhir_service.ingest.receipt import Fate, Item, Receipt
-from fhir_service.ingest.recognition import Recognition
+from fhir_service.ingest.recognition import DELETED, Recognition
 from fhir_service.ingest.refused import NOT_KEPT, NOT_KEPT_DETAIL, Keeper
 from fhir_service.ingest.resolve import Resolver, Unresolved, Wearer
 from fhir_service.ingest.unit_devices import UnitDevices
-from fhir_service.storage import source_keys
+from fhir_service.storage import devices, resources, source_keys
 from fhir_service.storage.engine import Transaction
 from fhir_service.storage.repository import Repository
+from fhir_service.storage.resources import Stored
 from fhir_service.storage.tables import SHARED
+from mappings.kinds import kinds
 from mappings.measurement import (
     Deletion,
     Measurement,
@@ -47,12 +49,29 @@ class _Decided(NamedTuple):
     is_permitted: bool
 
 
+class Change(NamedTuple):
+    """What an Observation becomes.
+
+    Attributes:
+        candidate: What is stored; None where nothing is any more.
+        old: The version before; None for a new one.
+
+    """
+
+    candidate: Candidate | None
+    old: Stored | None
+
+
 class Batch:
     """The work on one part of a payload, inside one transaction.
 
     Attributes:
         receipt: What became of each reading.
         patients: Ids of the patients concerned.
+        keys: Their keys.
+        has_unattributed: Whether something could not be attributed.
+        changes: What was stored for the first time or as a next version.
+        confirmed: Rows of everything that the payload says, stored before or now.
 
     """
 
@@ -67,6 +86,7 @@ class Batch:
         self._transaction = transaction
         self._delivery = delivery
         self._secret = repository.content_secret
+        self._no_unit = repository.blind.source("no device", delivery.source)
         self._refused = refused
         self._resolver = Resolver(transaction, repository, delivery)
         self._shapes = Shapes(transaction, repository, gate, delivery)
@@ -78,6 +98,15 @@ class Batch:
         )
         self.receipt = Receipt(source=delivery.source)
         self.patients: set[str] = set()
+        self.keys: set[int] = set()
+        self.has_unattributed = False
+        self.changes: list[Change] = []
+        self.confirmed: set[int] = set()
+
+    @property
+    def number(self) -> int | None:
+        """Return the number of the batch, if something was written."""
+        return self._observing.number
 
     @property
     def written(self) -> list[int]:
@@ -110,20 +139,60 @@ class Batch:
         )
 
     def _deleted(self, deletion: Deletion) -> None:
-        detail = "What the source has deleted is not known here."
-        self._refuse(
-            Refusal(
+        wearer = self._resolver.wearer(_as_measured(deletion, self._delivery))
+        if isinstance(wearer, Unresolved) or wearer.stranger is not None:
+            why = wearer if isinstance(wearer, Unresolved) else wearer.stranger
+            self._refuse(_undeletable(deletion, why or _UNKNOWN_ID), SHARED)
+            return
+        self.patients.add(wearer.state.id)
+        self.keys.add(wearer.state.key)
+        found = self._of_source(wearer.state.key, deletion)
+        for old in found:
+            if not old.deleted:
+                self._observing.delete(old)
+        if not found:
+            self._refuse(_undeletable(deletion, _UNKNOWN_ID), wearer.state.key)
+            return
+        is_news = not all(old.deleted for old in found)
+        self.receipt.add(
+            Item(
                 deletion.position,
-                Reason.UNKNOWN_SOURCE_ID,
+                Fate.DELETED if is_news else Fate.DUPLICATE,
                 deletion.kind,
-                detail,
-                None,
-                deletion.records,
-            ),
-            SHARED,
+                None if is_news else DELETED,
+                records=deletion.records,
+            )
         )
 
+    def _of_source(self, key: int, deletion: Deletion) -> list[Stored]:
+        """Return the Observations that came of what the source has deleted.
+
+        Asked by every kind and unit, for a deletion names neither; each is a hash.
+        """
+        names = kinds() if deletion.kind is None else (deletion.kind,)
+        units = [self._no_unit, *devices.units_of(self._transaction, key)]
+        wanted = _as_measured(deletion, self._delivery)
+        found = source_keys.known(
+            self._transaction,
+            key,
+            [
+                content_key(wanted._replace(kind=name, source_id=source_id), unit)
+                for name in names
+                for unit in units
+                for source_id in (deletion.source_id, f"{deletion.source_id}#{name}")
+            ],
+        )
+        rows_of = sorted({row for row, _ in found.values()})
+        stored = (resources.current(self._transaction, row) for row in rows_of)
+        return [one for one in stored if one is not None]
+
+    def withdraw(self, old: Stored) -> None:
+        """Say of an Observation that its mapping was wrong."""
+        self._observing.withdraw(old)
+        self.changes.append(Change(None, old))
+
     def _refuse(self, refusal: Refusal, patient_key: int) -> None:
+        self.has_unattributed = self.has_unattributed or patient_key == SHARED
         is_kept = not refusal.records or self._refused.add(refusal, patient_key)
         self.receipt.add(
             Item(
@@ -147,6 +216,7 @@ class Batch:
         wearer = self._resolver.wearer(measurement)
         if isinstance(wearer, Wearer):
             self.patients.add(wearer.state.id)
+            self.keys.add(wearer.state.key)
         if isinstance(normalised, Refusal):
             self._refuse(normalised._replace(payload=measurement), _kept_under(wearer))
         elif isinstance(wearer, Unresolved):
@@ -207,9 +277,12 @@ class Batch:
                 self._account(candidate, *recognition.place(candidate, constants))
             else:
                 self._account(candidate, Fate.WITHHELD, "consent")
+        self.confirmed.update(row for row, _ in known.values())
         self._observing.insert(key, list(recognition.fresh.values()), known)
+        self.changes += [Change(one, None) for one, _ in recognition.fresh.values()]
         for candidate, old in recognition.amended.values():
             self._observing.amend(key, candidate, old, known)
+            self.changes.append(Change(candidate, old))
         recognition.remember()
 
     def _rooted(self, decided: Sequence[_Decided], known: Known) -> Sequence[_Decided]:
@@ -244,6 +317,40 @@ class Batch:
                 flags=_flags(candidate.normalised),
             )
         )
+
+
+_UNKNOWN_ID = Unresolved(
+    Reason.UNKNOWN_SOURCE_ID, "What the source has deleted is not known here."
+)
+
+
+def _as_measured(deletion: Deletion, delivery: Delivery) -> Measurement:
+    """Return the measurement that a deletion would be, to find whose it is."""
+    now_us = delivery.received_us
+    return Measurement(
+        kind=deletion.kind or "",
+        value=None,
+        unit="",
+        start="",
+        start_us=now_us,
+        end=None,
+        end_us=now_us,
+        position=deletion.position,
+        source_id=deletion.source_id,
+        patient=deletion.patient,
+        records=deletion.records,
+    )
+
+
+def _undeletable(deletion: Deletion, why: Unresolved) -> Refusal:
+    return Refusal(
+        deletion.position,
+        why.reason,
+        deletion.kind,
+        why.detail,
+        deletion,
+        deletion.records,
+    )
 
 
 def _flags(normalised: Normalised) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ kept, so that a payload of faults does not hold the writer or fill the disk.
 import hashlib
 from dataclasses import dataclass
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from conformance import fhir_json
@@ -16,6 +17,7 @@ from fhir_service.storage.engine import Transaction
 from fhir_service.storage.repository import Repository
 from mappings.measurement import (
     Component,
+    Deletion,
     DeviceClue,
     Measurement,
     Refusal,
@@ -93,7 +95,7 @@ class Parts:
     def _digest(self, refusal: Refusal) -> bytes:
         """Return what is equal for the same part, wherever in a payload it comes."""
         delivery, payload = self._delivery, refusal.payload
-        if isinstance(payload, Measurement):
+        if isinstance(payload, Measurement | Deletion):
             payload = payload._replace(position="")
         text = (
             refusal.position.encode()
@@ -150,16 +152,20 @@ class Parts:
                     {
                         "patient": delivery.patient_id,
                         "payload": portable(refusal.payload),
-                        "parsed": isinstance(refusal.payload, Measurement),
+                        "parsed": _PARSED.get(type(refusal.payload), False),
                     }
                 ),
             ),
         }
 
 
+_PARSED = MappingProxyType({Measurement: True, Deletion: "deletion"})
+"""What a part says of a payload that was understood once."""
+
+
 def portable(value: object) -> Any:
     """Return what a refusal holds in a form that JSON keeps without loss."""
-    if isinstance(value, Measurement | DeviceClue | Component):
+    if isinstance(value, Measurement | Deletion | DeviceClue | Component):
         return {name: portable(part) for name, part in value._asdict().items()}
     if isinstance(value, dict):
         return {str(name): portable(part) for name, part in value.items()}
@@ -172,8 +178,10 @@ def portable(value: object) -> Any:
     return str(value)
 
 
-def restored(parsed: Any) -> Measurement:
-    """Return the measurement that `portable` has taken apart."""
+def restored(parsed: Any, form: object = True) -> Measurement | Deletion:  # noqa: FBT002 - what older parts hold
+    """Return the measurement or the deletion that `portable` has taken apart."""
+    if form == _PARSED[Deletion]:
+        return Deletion(**parsed)
     device = parsed.get("device")
     return Measurement(
         **{

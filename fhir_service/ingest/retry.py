@@ -15,8 +15,9 @@ from conformance import fhir_json
 from conformance.issues import FHIRError
 from consent.audit.entry import Interaction
 from fhir_service.auth import local
-from fhir_service.auth.bearer import Grant
 from fhir_service.exchange import Services
+from fhir_service.ingest import sources
+from fhir_service.ingest.deliverer import grant_today
 from fhir_service.ingest.delivery import Delivery
 from fhir_service.ingest.intake import Origin, leaf
 from fhir_service.ingest.pipeline import Batch
@@ -28,7 +29,6 @@ from fhir_service.storage.engine import Snapshot, Transaction
 from fhir_service.storage.keys import DataKeyError
 from fhir_service.storage.quarantines import Quarantined
 from mappings.measurement import Reading, Reason, Refusal
-from mappings.vendors.table import VENDORS
 
 TRANSACTION = 200
 """Parts in one transaction."""
@@ -134,19 +134,22 @@ def _read_again(services: Services, snapshot: Snapshot, row: Quarantined) -> _Pa
         )
     except (BodyError, DataKeyError, FHIRError):
         return _Part(row, None, (_as_before(row),))
-    return _Part(row, kept["patient"], _readings(row, kept) or (_as_before(row),))
+    readings = _readings(snapshot, row, kept)
+    return _Part(row, kept["patient"], readings or (_as_before(row),))
 
 
-def _readings(row: Quarantined, kept: dict[str, object]) -> list[Reading]:
+def _readings(
+    snapshot: Snapshot, row: Quarantined, kept: dict[str, object]
+) -> list[Reading]:
     """Return the readings, each placed by the number of the part it comes from."""
-    vendor = VENDORS.get(row.source)
+    vendor = sources.find(snapshot, row.source)
     payload = kept["payload"]
     if vendor is None or payload is None:
         return []
     received = _EPOCH + timedelta(microseconds=row.received)
     try:
         found: list[Reading] = (
-            [restored(payload)]
+            [restored(payload, kept["parsed"])]
             if kept["parsed"]
             else list(vendor.parse(payload, received_at=received))
         )
@@ -169,8 +172,10 @@ def _settle(
     account: Account,
 ) -> None:
     """Give the readings of one delivery to the pipeline, and mark the parts."""
-    grant = _grant(transaction, at)
-    vendor = VENDORS.get(at.source)
+    grant = grant_today(
+        transaction, at.source, client_id=at.client_id, patient_id=at.patient_id
+    )
+    vendor = sources.find(transaction, at.source)
     refused = {part.row.id: _as_before(part.row) for part in parts}
     if grant is not None and vendor is not None:
         delivery = Delivery(
@@ -201,19 +206,6 @@ def _origin(at: _Origin) -> Origin:
         request=f"quarantine retry {at.source}",
         user=local.user(),
     )
-
-
-def _grant(transaction: Transaction, at: _Origin) -> Grant | None:
-    """Return what who had delivered a part may do today; None where he may not."""
-    try:
-        if at.client_id != local.COMMAND_LINE:
-            found = local.registered(transaction, at.client_id or "")
-            return found if at.source in found.sources else None
-        if at.patient_id is None:
-            return None
-        return local.operator(local.patient(transaction, at.patient_id).organization)
-    except FHIRError:
-        return None
 
 
 def _mark(

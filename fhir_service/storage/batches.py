@@ -32,7 +32,10 @@ COLUMNS = (
     "organization",
     "person",
     "after_row",
+    "gateway",
 )
+
+_TOLD = tuple(name for name in COLUMNS if name != "after_row")
 
 _LAST_ROW = 2**63 - 1
 
@@ -73,6 +76,7 @@ class Batch:
         payload: Keyed hash of the raw payload, where it is known.
         organization: `Organization/id` behind the client.
         person: `Type/id` of the person behind the client.
+        gateway: What brought it, such as a broker's name.
 
     """
 
@@ -84,11 +88,12 @@ class Batch:
     payload: bytes | None
     organization: str | None
     person: str | None
+    gateway: str | None = None
 
 
 _INSERT = Statement(insert(ingest_batch).values(**columns_of(COLUMNS)))
 _READ = Statement(
-    select(*(ingest_batch.c[name] for name in COLUMNS[:-1])).where(
+    select(*(ingest_batch.c[name] for name in _TOLD)).where(
         ingest_batch.c.batch_id == bindparam("id")
     )
 )
@@ -105,6 +110,7 @@ def add(  # noqa: PLR0913 - one argument a column
     payload: bytes | None = None,
     person: str | None = None,
     after_row: int | None = None,
+    gateway: str | None = None,
 ) -> int:
     """Record a batch; return its number.
 
@@ -119,6 +125,7 @@ def add(  # noqa: PLR0913 - one argument a column
         person: `Type/id` of the person behind the client.
         after_row: The last row before those of the batch; None where none was made
             or reserved for it yet.
+        gateway: What brought it.
 
     """
     number = counters.take(transaction, "batch")
@@ -135,6 +142,7 @@ def add(  # noqa: PLR0913 - one argument a column
         organization=organization,
         person=person,
         after_row=after_row,
+        gateway=gateway,
     )
     return number
 
@@ -294,6 +302,30 @@ def members(snapshot: Snapshot, patient_key: int, part: Part) -> Members:
             for rows in found
         )
     )
+
+
+_STILL = Statement(
+    select(*(resource.c[name] for name in RESOURCE_COLUMNS))
+    .where(
+        resource.c.patient_key == bindparam("patient_key"),
+        resource.c.row > bindparam("first"),
+        resource.c.row <= bindparam("last"),
+        resource.c.type == bindparam("type"),
+        resource.c.deleted == 0,
+    )
+    .order_by(resource.c.row)
+)
+
+
+def still_there(
+    snapshot: Snapshot, patient_key: int, batch_id: int, type_id: int
+) -> list[Stored]:
+    """Return the current versions of what a batch made for a patient, of one type."""
+    first, last = _range(snapshot, batch_id)
+    rows = snapshot.all(
+        _STILL, patient_key=patient_key, first=first, last=last, type=type_id
+    )
+    return [resources.stored(row) for row in rows]
 
 
 def _range(snapshot: Snapshot, batch_id: int) -> tuple[int, int]:

@@ -12,6 +12,11 @@ _FIND = Statement(
         device_unit.c.unit == bindparam("unit"),
     )
 )
+_UNITS = Statement(
+    select(device_unit.c.unit).where(
+        device_unit.c.patient_key == bindparam("patient_key")
+    )
+)
 _INSERT = Statement(
     insert(device_unit).values(**columns_of(["patient_key", "unit", "row"]))
 )
@@ -28,6 +33,11 @@ def row_of_unit(snapshot: Snapshot, patient_key: int, unit: bytes) -> int | None
     """Return the row of the Device of this unit and patient."""
     found = snapshot.one(_FIND, patient_key=patient_key, unit=unit)
     return None if found is None else int(found[0])
+
+
+def units_of(snapshot: Snapshot, patient_key: int) -> list[bytes]:
+    """Return the units of a patient, by what stands for them."""
+    return [bytes(unit) for (unit,) in snapshot.all(_UNITS, patient_key=patient_key)]
 
 
 def add_unit(transaction: Transaction, patient_key: int, unit: bytes, row: int) -> None:

@@ -21,6 +21,7 @@ from fhir_service.settings import (
 DOCS = Path(__file__).parents[2] / "docs"
 
 BAD = {
+    "RAW_PAYLOAD_DAYS": "-1",
     "DATABASE_URL": "mysql://somewhere/x",
     "PUBLIC_URL": "ftp://somewhere",
     "HOST": "not an address",

@@ -43,8 +43,11 @@ def create_service(settings: Settings) -> Service:
     cors = Cors(deployment.database)
     checkpoints = deployment.checkpoint_writer()
     checkpoints.start()
+    indexer = deployment.audit_indexer()
+    indexer.start()
 
     def close() -> None:
+        indexer.stop()
         checkpoints.stop()
         deployment.database.close()
 

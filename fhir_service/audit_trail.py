@@ -9,15 +9,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import structlog
+
 from consent.audit import checkpoint
 from consent.audit.checkpoint import Checkpoint
 from consent.audit.entry import AuditRecord, Interaction, Outcome, encode
 from fhir_service.auth.events import AuthEvent, AuthEventKind
+from fhir_service.logs import describe
 from fhir_service.storage import audit_log
+from fhir_service.storage.audit_index import AuditIndex
 from fhir_service.storage.body import RequestSeal
 from fhir_service.storage.engine import Database
 from fhir_service.storage.keys import Keys
 from fhir_service.storage.tables import SHARED
+
+_log = structlog.get_logger()
 
 FILE = "{size:020d}.checkpoint"
 
@@ -140,7 +146,46 @@ class CheckpointWriter:
 
     def _loop(self) -> None:
         while not self._stop.wait(self._interval_s):
-            export_checkpoint(self._database, self._folder)
+            _once(lambda: export_checkpoint(self._database, self._folder))
+
+
+class AuditIndexer:
+    """Brings the index of the log up to its end, so that a question need not.
+
+    What goes wrong is told by the log and tried again: a question catches up itself.
+    """
+
+    INTERVAL_S = 2.0
+
+    def __init__(self, database: Database, index: AuditIndex) -> None:
+        self._database = database
+        self._index = index
+        self._stop = threading.Event()
+        self._thread = threading.Thread(
+            target=self._loop, name="audit index", daemon=True
+        )
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _loop(self) -> None:
+        while not self._stop.wait(self.INTERVAL_S):
+            _once(lambda: self._index.catch_up(self._database))
+
+
+def _once(work: Callable[[], object]) -> None:
+    """Do a part of what goes on for ever; what fails is told and tried again."""
+    try:
+        work()
+    except Exception as error:  # noqa: BLE001 - a full disk must not end the thread
+        _log.error("failed", **describe(error))
 
 
 def export_checkpoint(database: Database, folder: Path) -> Path | None:

@@ -20,7 +20,7 @@ from consent.policy_version import policy_version
 from consent.references import Deployment as Place
 from fhir_service import audit_trail
 from fhir_service.access import Gate
-from fhir_service.audit_trail import AuthSink, CheckpointWriter
+from fhir_service.audit_trail import AuditIndexer, AuthSink, CheckpointWriter
 from fhir_service.auth.endpoints import oauth_uris
 from fhir_service.auth.jwks_uri import KeyFetcher
 from fhir_service.auth.outgoing import outgoing
@@ -33,11 +33,13 @@ from fhir_service.metrics import Metrics
 from fhir_service.policy_trail import record_policy
 from fhir_service.settings import Settings, SettingsError, make_data_dir
 from fhir_service.storage import facts, migrations, patients, reindex, relabel
+from fhir_service.storage.audit_index import AuditIndex
 from fhir_service.storage.audit_log import AuditTail
 from fhir_service.storage.blind_index import BlindIndex
 from fhir_service.storage.body import RequestSeal, body_codec
 from fhir_service.storage.engine import Database, Transaction
 from fhir_service.storage.keys import DataKeys, Keys
+from fhir_service.storage.pseudonyms import Pseudonyms
 from fhir_service.storage.repository import Repository
 from mappings.vendors.table import VENDORS
 
@@ -94,6 +96,10 @@ class Deployment:
         return CheckpointWriter(
             self.database, self.checkpoints, self.settings.audit_checkpoint_s
         )
+
+    def audit_indexer(self) -> AuditIndexer:
+        """Return what brings the log's index up to its end while the service runs."""
+        return AuditIndexer(self.database, self.services.audit_index)
 
 
 @contextmanager
@@ -257,6 +263,7 @@ def _assemble(  # noqa: PLR0913, PLR0917 - the parts that meet here
         session_lifetime_s=settings.session_lifetime_s,
         second_factor_roles=frozenset(settings.second_factor_roles),
     )
+    pseudonyms = Pseudonyms(blind.pseudonym)
     gate = Gate(
         repository, DefaultPolicy(settings.default_policy), clock, metrics.failed
     )
@@ -281,6 +288,8 @@ def _assemble(  # noqa: PLR0913, PLR0917 - the parts that meet here
             )
         ),
         page_lifetime_s=settings.page_lifetime_s,
+        audit_index=AuditIndex(pseudonyms.custodian),
+        pseudonyms=pseudonyms,
         raw_lifetime_us=settings.raw_payload_days * DAY_US,
         update_creates=settings.update_creates,
         awaits_audit=settings.audit_wait == "durable",

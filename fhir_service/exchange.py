@@ -22,8 +22,10 @@ from fhir_service.rest.content import is_form
 from fhir_service.rest.message import Header, Request, Response
 from fhir_service.rest.refusals import MAX_QUERY, status_of
 from fhir_service.rest.rendered import RenderedPages
+from fhir_service.storage.audit_index import AuditIndex
 from fhir_service.storage.body import RequestSeal
 from fhir_service.storage.engine import Database, Snapshot, Transaction
+from fhir_service.storage.pseudonyms import Pseudonyms
 from fhir_service.storage.repository import Repository
 from fhir_service.storage.tables import SHARED
 
@@ -50,6 +52,8 @@ class Services:
         metrics: Counts what is received and what fails.
         pages: Pages that were rendered before.
         page_lifetime_s: How long the link to a next page holds.
+        audit_index: Brings the log's index up to its end.
+        pseudonyms: Who is behind a pseudonym of the log.
         raw_lifetime_us: How long raw payloads are kept; 0 for not at all.
         update_creates: Whether an update of what does not exist creates it.
         awaits_audit: Whether a response waits for its audit row; False only in the
@@ -70,6 +74,8 @@ class Services:
     capabilities: Callable[[], bytes]
     metrics: Metrics
     page_lifetime_s: int
+    audit_index: AuditIndex
+    pseudonyms: Pseudonyms
     raw_lifetime_us: int = 0
     pages: RenderedPages = field(default_factory=RenderedPages)
     update_creates: bool = False

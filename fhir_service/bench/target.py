@@ -121,12 +121,15 @@ def _service(settings: Settings) -> Service:
     _add_static(application, (settings.data_dir / STATIC_FILE).read_bytes())
     checkpoints = deployment.checkpoint_writer()
     checkpoints.start()
+    indexer = deployment.audit_indexer()
+    indexer.start()
     by_name = variants(deployment, no_consent(deployment))
 
     def hot(request: Request) -> Response | None:
         return by_name[request.headers.get(VARIANT, "durable")](request)
 
     def close() -> None:
+        indexer.stop()
         checkpoints.stop()
         deployment.database.close()
 

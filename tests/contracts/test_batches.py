@@ -257,7 +257,17 @@ def everything(database, table):
 
 
 ADDED_LATER = (
+    "alert_delivery",
+    "alert_webhook",
     "app_choice",
+    "audit_alert",
+    "audit_explanation",
+    "audit_name",
+    "audit_patient",
+    "audit_row",
+    "audit_scope",
+    "audit_subject",
+    "audit_tally",
     "authorization_code",
     "authorization_grant",
     "authorization_request",
@@ -278,6 +288,7 @@ ADDED_LATER = (
     "recovery_code",
     "refresh_token",
     "row_mention",
+    "saved_search",
     "second_factor",
     "signing_key",
     "source_grant",

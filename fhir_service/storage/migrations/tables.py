@@ -1,6 +1,7 @@
 """The whole schema: every module that defines a table, behind one name."""
 
 from fhir_service.storage import (
+    audit_tables,
     break_glass,
     device_states,
     expiry,
@@ -15,6 +16,7 @@ from fhir_service.storage import (
 from fhir_service.storage.tables import metadata
 
 TABLES = (
+    audit_tables,
     break_glass,
     device_states,
     expiry,

@@ -38,6 +38,7 @@ def _create_source_grants() -> None:
             "label", sa.LargeBinary(), nullable=False, comment="of the account, sealed"
         ),
         sa.Column("device_row", BIG, comment="the Device, where one unit is paired"),
+        sa.Column("use_row", BIG, comment="its DeviceUseStatement"),
         sa.Column("location", sa.Text(), comment="Location/id of a room's sensor"),
         sa.Column("zone", sa.Text(), comment="IANA name, for sources with local times"),
         sa.Column("starts", BIG, nullable=False),
@@ -105,20 +106,24 @@ def _create_device_states() -> None:
         sa.Column("patient_key", BIG, nullable=False),
         sa.Column("row", BIG, nullable=False, comment="of the Device"),
         sa.Column("source", sa.Text(), nullable=False),
-        sa.Column(
-            "last_taken", BIG, nullable=False, comment="end of the newest reading"
-        ),
+        sa.Column("last_taken", BIG, comment="end of the newest reading"),
         sa.Column("last_received", BIG, nullable=False),
         sa.Column(
             "usual_gap", BIG, comment="microseconds between deliveries, smoothed"
         ),
         sa.Column("battery", sa.Integer(), comment="percent"),
         sa.Column("battery_at", BIG),
-        sa.Column("is_low", sa.SmallInteger(), comment="what the device itself says"),
+        sa.Column("battery_since", BIG, comment="since when it is below the limit"),
+        sa.Column("low", sa.SmallInteger(), comment="1 where the device itself says so"),
+        sa.Column("low_at", BIG),
+        sa.Column("low_since", BIG),
         sa.Column("worn", sa.SmallInteger()),
         sa.Column("worn_at", BIG),
-        sa.Column("clock_offset", BIG, comment="microseconds ahead of the service"),
+        sa.Column("worn_since", BIG, comment="since when it is not worn"),
+        sa.Column("clock", BIG, comment="microseconds ahead of the service"),
         sa.Column("clock_at", BIG),
+        sa.Column("clock_since", BIG, comment="since when it is wrong"),
+        sa.Column("versions_at", BIG, comment="of the reading that told the versions"),
         sa.PrimaryKeyConstraint("patient_key", "row", name=op.f("pk_device_state")),
         **TABLE,
     )

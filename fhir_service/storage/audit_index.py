@@ -1,0 +1,324 @@
+"""From the log's leaves to what can be asked of it.
+
+A leaf is appended with the transaction that it tells of; its index entry follows by
+hundreds, in the background and before every question, so that an answer holds all that
+was durable when it was asked. The index can be made anew from the log at any time.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any
+
+from sqlalchemy import bindparam, insert, select, text
+
+from consent.audit.entry import (
+    INTERACTION_CODE,
+    OUTCOME_CODE,
+    AuditRecord,
+    BasisKind,
+    decode,
+)
+from consent.audit.versions import EntryError
+from fhir_service.storage import counters
+from fhir_service.storage.audit_log import head
+from fhir_service.storage.audit_tables import (
+    audit_name,
+    audit_patient,
+    audit_row,
+    audit_scope,
+    audit_subject,
+)
+from fhir_service.storage.engine import Database, Snapshot, Transaction
+from fhir_service.storage.statement import Statement, columns_of
+from fhir_service.storage.tables import audit_entry, counter
+
+INDEXED = "audit-indexed"
+"""The counter of leaves that are in the index."""
+
+CHUNK = 500
+"""Leaves of one job of the writer: a few milliseconds, so that none waits long."""
+
+HOUR_US = 3_600_000_000
+MAX_COUNT = 32_767
+EVERYBODY = 0
+"""The scope of a row that concerns no organisation."""
+
+
+class NameKind(IntEnum):
+    """What a name in the index is; stored numbers."""
+
+    USER = 1
+    CLIENT = 2
+    ORGANISATION = 3
+    TYPE = 4
+    PURPOSES = 5
+    REASON = 6
+    BASIS = 7
+    ADDRESS = 8
+
+
+Custodian = Callable[[Snapshot, bytes], str | None]
+"""(snapshot, pseudonym) → `Organization/id` that manages the patient, or None."""
+
+_LEAVES = Statement(
+    select(audit_entry.c.leaf_index, audit_entry.c.leaf)
+    .where(audit_entry.c.leaf_index >= bindparam("first"))
+    .order_by(audit_entry.c.leaf_index)
+    .limit(bindparam("count"))
+)
+_MARK = Statement(select(counter.c.value).where(counter.c.name == INDEXED))
+_NAME = Statement(
+    select(audit_name.c.name_id).where(
+        audit_name.c.kind == bindparam("kind"), audit_name.c.text == bindparam("text")
+    )
+)
+_ADD_NAME = Statement(
+    insert(audit_name).values(**columns_of(["name_id", "kind", "text"]))
+)
+_SUBJECT = Statement(
+    select(audit_subject.c.subject_id, audit_subject.c.organisation_id).where(
+        audit_subject.c.pseudonym == bindparam("pseudonym")
+    )
+)
+_ADD_SUBJECT = Statement(
+    insert(audit_subject).values(
+        **columns_of(["subject_id", "pseudonym", "organisation_id"])
+    )
+)
+ROW_COLUMNS = (
+    "leaf_index",
+    "time",
+    "interaction",
+    "outcome",
+    "status",
+    "user_id",
+    "client_id",
+    "organisation_id",
+    "type_id",
+    "purpose_id",
+    "reason_id",
+    "basis_id",
+    "address_id",
+    "patients",
+    "released",
+    "written",
+)
+_ADD_ROW = Statement(insert(audit_row).values(**columns_of(ROW_COLUMNS)))
+_PATIENT_COLUMNS = ("subject_id", "leaf_index")
+_ADD_PATIENT = Statement(insert(audit_patient).values(**columns_of(_PATIENT_COLUMNS)))
+_SCOPE_COLUMNS = ("organisation_id", "leaf_index")
+_ADD_SCOPE = Statement(insert(audit_scope).values(**columns_of(_SCOPE_COLUMNS)))
+_TALLY = Statement(
+    text(
+        "INSERT INTO audit_tally (hour, interaction, outcome, events, released, "
+        "first_leaf, last_leaf) "
+        "VALUES (:hour, :interaction, :outcome, :events, :released, :first, :last) "
+        "ON CONFLICT (hour, interaction, outcome) DO UPDATE SET "
+        "events = audit_tally.events + excluded.events, "
+        "released = audit_tally.released + excluded.released, "
+        "first_leaf = CASE WHEN excluded.first_leaf < audit_tally.first_leaf "
+        "THEN excluded.first_leaf ELSE audit_tally.first_leaf END, "
+        "last_leaf = CASE WHEN excluded.last_leaf > audit_tally.last_leaf "
+        "THEN excluded.last_leaf ELSE audit_tally.last_leaf END"
+    )
+)
+
+
+@dataclass(kw_only=True)
+class _Names:
+    """Names and patients that were met, so that each is looked up once."""
+
+    names: dict[tuple[int, str], int] = field(default_factory=dict)
+    subjects: dict[bytes, tuple[int, int]] = field(default_factory=dict)
+
+
+MAX_REMEMBERED = 100_000
+"""Names and patients each that stay in memory."""
+
+
+class AuditIndex:
+    """Brings the index up to the log's end.
+
+    Args:
+        custodian: Tells who manages the patient behind a pseudonym.
+
+    """
+
+    def __init__(self, custodian: Custodian) -> None:
+        self._custodian = custodian
+        self._known = _Names()
+
+    def catch_up(self, database: Database) -> int:
+        """Index everything that is durable now; return how many leaves there are."""
+        with database.read() as snapshot:
+            found = head(snapshot)
+            size = 0 if found is None else found.frontier.size
+            if _mark(snapshot) >= size:
+                return size
+        while database.write(self.index_some) < size:
+            pass
+        return size
+
+    def index_some(self, transaction: Transaction) -> int:
+        """Index the next leaves; return up to where the index goes now."""
+        mark = counters.current(transaction, INDEXED)
+        leaves = transaction.all(_LEAVES, first=mark, count=CHUNK)
+        if not leaves:
+            return mark
+        known = _Names(
+            names=dict(self._known.names), subjects=dict(self._known.subjects)
+        )
+        self._add(transaction, leaves, known)
+        end = int(leaves[-1][0]) + 1
+        counters.put(transaction, INDEXED, end)
+        transaction.after_commit(lambda: self._remember(known))
+        return end
+
+    def _remember(self, known: _Names) -> None:
+        """Keep what was looked up, once it is durable."""
+        is_large = len(known.names) + len(known.subjects) > MAX_REMEMBERED
+        self._known = _Names() if is_large else known
+
+    def _add(
+        self, transaction: Transaction, leaves: Sequence[Any], known: _Names
+    ) -> None:
+        rows, patients, scopes = [], [], []
+        tally: dict[tuple[int, int, int], list[int]] = {}
+        for index, leaf in leaves:
+            record = _decoded(bytes(leaf))
+            if record is None:
+                continue
+            subjects = [
+                self._subject(transaction, known, one)
+                for one in dict.fromkeys(record.patients)
+            ]
+            row = self._row(transaction, known, index, record)
+            rows.append(row)
+            patients += [(subject, index) for subject, _ in subjects]
+            scopes += [
+                (organisation, index)
+                for organisation in _scopes(row[7], [one for _, one in subjects])
+            ]
+            _count(tally, index, record)
+        transaction.copy(_ADD_ROW, "audit_row", ROW_COLUMNS, rows)
+        transaction.copy(_ADD_PATIENT, "audit_patient", _PATIENT_COLUMNS, patients)
+        transaction.copy(_ADD_SCOPE, "audit_scope", _SCOPE_COLUMNS, scopes)
+        transaction.run_many(_TALLY, [(*at, *tally[at]) for at in tally])
+
+    def _row(
+        self, transaction: Transaction, known: _Names, index: int, record: AuditRecord
+    ) -> tuple[int, ...]:
+        def name(kind: NameKind, word: str) -> int:
+            return self._name(transaction, known, kind, word) if word else 0
+
+        return (
+            index,
+            record.time_us,
+            INTERACTION_CODE[record.interaction],
+            OUTCOME_CODE[record.outcome],
+            record.status,
+            name(NameKind.USER, record.user),
+            name(NameKind.CLIENT, record.client),
+            name(NameKind.ORGANISATION, record.organisation),
+            name(NameKind.TYPE, record.resource_type),
+            name(NameKind.PURPOSES, " ".join(sorted(record.purposes))),
+            name(NameKind.REASON, record.reason),
+            name(NameKind.BASIS, _ground(record)),
+            name(NameKind.ADDRESS, record.address),
+            min(len(record.patients), MAX_COUNT),
+            len(record.disclosed),
+            len(record.written),
+        )
+
+    def _name(
+        self, transaction: Transaction, known: _Names, kind: NameKind, word: str
+    ) -> int:
+        at = (int(kind), word)
+        number = known.names.get(at)
+        if number is None:
+            found = transaction.one(_NAME, kind=int(kind), text=word)
+            if found is None:
+                number = counters.take(transaction, "audit-name")
+                transaction.run(_ADD_NAME, name_id=number, kind=int(kind), text=word)
+            else:
+                number = int(found[0])
+            known.names[at] = number
+        return number
+
+    def _subject(
+        self, transaction: Transaction, known: _Names, pseudonym: bytes
+    ) -> tuple[int, int]:
+        """Return the patient's number, and that of the organisation that manages."""
+        subject = known.subjects.get(pseudonym)
+        if subject is None:
+            found = transaction.one(_SUBJECT, pseudonym=pseudonym)
+            subject = (
+                self._new_subject(transaction, known, pseudonym)
+                if found is None
+                else (int(found[0]), int(found[1]))
+            )
+            known.subjects[pseudonym] = subject
+        return subject
+
+    def _new_subject(
+        self, transaction: Transaction, known: _Names, pseudonym: bytes
+    ) -> tuple[int, int]:
+        custodian = self._custodian(transaction, pseudonym)
+        organisation = (
+            0
+            if custodian is None
+            else self._name(transaction, known, NameKind.ORGANISATION, custodian)
+        )
+        number = counters.take(transaction, "audit-subject")
+        transaction.run(
+            _ADD_SUBJECT,
+            subject_id=number,
+            pseudonym=pseudonym,
+            organisation_id=organisation,
+        )
+        return number, organisation
+
+
+def _mark(snapshot: Snapshot) -> int:
+    found = snapshot.one(_MARK)
+    return 0 if found is None else int(found[0])
+
+
+def _decoded(leaf: bytes) -> AuditRecord | None:
+    """Return the record of a leaf; None for bytes that verification will name."""
+    try:
+        return decode(leaf, unseal=lambda _: None)
+    except EntryError:
+        return None
+
+
+def _ground(record: AuditRecord) -> str:
+    """Return the first thing that a decision rested on, such as a consent's version."""
+    for ground in record.basis:
+        if ground.kind is not BasisKind.INPUTS:
+            return f"{ground.kind.value} {ground.name}"
+    return ""
+
+
+def _scopes(actor: int, custodians: Iterable[int]) -> set[int]:
+    """Return the organisations whose officers may see a row."""
+    concerned = {one for one in (actor, *custodians) if one}
+    return concerned or {EVERYBODY}
+
+
+def _count(
+    tally: dict[tuple[int, int, int], list[int]], index: int, record: AuditRecord
+) -> None:
+    at = (
+        record.time_us // HOUR_US,
+        INTERACTION_CODE[record.interaction],
+        OUTCOME_CODE[record.outcome],
+    )
+    events, released, first, last = tally.get(at, (0, 0, index, index))
+    tally[at] = [
+        events + 1,
+        released + len(record.disclosed),
+        min(first, index),
+        max(last, index),
+    ]

@@ -1,0 +1,411 @@
+"""Rows of the log by time, person, client, patient, action, outcome, purpose, basis.
+
+Newest first, in the order of the log itself, which a clock that goes back does not
+change; bounds of time are exact all the same. Every question starts from the most
+telling filter, whose index follows the log.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from sqlalchemy import bindparam, select
+
+from consent.audit.entry import (
+    INTERACTION_CODE,
+    OUTCOME_CODE,
+    Interaction,
+    Outcome,
+)
+from fhir_service.storage.audit_index import HOUR_US, NameKind
+from fhir_service.storage.audit_tables import audit_name, audit_subject
+from fhir_service.storage.engine import Snapshot
+from fhir_service.storage.statement import Statement
+from fhir_service.storage.tables import audit_entry
+
+_INTERACTIONS = tuple(Interaction)
+_OUTCOMES = tuple(Outcome)
+_FOREVER = 2**63 - 1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AuditFilter:
+    """What rows are asked for; an empty tuple asks for any.
+
+    Attributes:
+        since_us: Not before, microseconds since 1970.
+        until_us: Before.
+        patients: Pseudonyms of which one is concerned.
+        users: People.
+        clients: Clients.
+        organisations: `Organization/id` behind the clients.
+        interactions: What was done.
+        outcomes: How it ended.
+        types: FHIR types.
+        purposes: Codes of which one was claimed.
+        reasons: Words for why it was refused.
+        bases: `consent ID/_history/2`, `overlay custodian` and so on; what ends with
+            `/` stands for every version.
+        addresses: Network addresses.
+        is_release: Whether something left, or was refused to; None for any.
+        is_unexplained: Only rows without an explanation.
+        scope: Organisations whose officer asks; None for all of the log.
+
+    """
+
+    since_us: int | None = None
+    until_us: int | None = None
+    patients: tuple[bytes, ...] = ()
+    users: tuple[str, ...] = ()
+    clients: tuple[str, ...] = ()
+    organisations: tuple[str, ...] = ()
+    interactions: tuple[Interaction, ...] = ()
+    outcomes: tuple[Outcome, ...] = ()
+    types: tuple[str, ...] = ()
+    purposes: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
+    bases: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
+    is_release: bool | None = None
+    is_unexplained: bool = False
+    scope: tuple[str, ...] | None = None
+
+
+class Bucket(NamedTuple):
+    """How many rows lie in a part of the time.
+
+    Attributes:
+        start_us: Its beginning.
+        outcome: How they ended.
+        events: Rows.
+        released: Versions that left with them.
+
+    """
+
+    start_us: int
+    outcome: Outcome
+    events: int
+    released: int
+
+
+class Group(NamedTuple):
+    """How many rows have a name in common."""
+
+    name: str
+    events: int
+    released: int
+    first_us: int
+    last_us: int
+
+
+_NAMED: tuple[tuple[str, NameKind, str], ...] = (
+    ("users", NameKind.USER, "user_id"),
+    ("clients", NameKind.CLIENT, "client_id"),
+    ("organisations", NameKind.ORGANISATION, "organisation_id"),
+    ("types", NameKind.TYPE, "type_id"),
+    ("reasons", NameKind.REASON, "reason_id"),
+    ("addresses", NameKind.ADDRESS, "address_id"),
+)
+GROUPS: Mapping[str, str] = {
+    "user": "user_id",
+    "client": "client_id",
+    "organisation": "organisation_id",
+    "type": "type_id",
+    "reason": "reason_id",
+    "basis": "basis_id",
+    "purpose": "purpose_id",
+    "address": "address_id",
+}
+"""By what rows can be grouped."""
+
+_NAME = Statement(
+    select(audit_name.c.name_id).where(
+        audit_name.c.kind == bindparam("kind"), audit_name.c.text == bindparam("text")
+    )
+)
+_NAMES_OF = Statement(
+    select(audit_name.c.name_id, audit_name.c.text).where(
+        audit_name.c.kind == bindparam("kind")
+    )
+)
+_SUBJECT = Statement(
+    select(audit_subject.c.subject_id).where(
+        audit_subject.c.pseudonym == bindparam("pseudonym")
+    )
+)
+_LEAF = Statement(
+    select(audit_entry.c.leaf).where(audit_entry.c.leaf_index == bindparam("at"))
+)
+
+
+class _Where:
+    """A question in SQL: what stands in FROM, the conditions, their values."""
+
+    def __init__(self, mark: str) -> None:
+        self.mark = mark
+        self.source = "audit_row r"
+        self.index = "r.leaf_index"
+        self.conditions: list[str] = []
+        self.values: list[Any] = []
+        self.is_empty = False
+
+    def add(self, condition: str, *values: Any) -> None:
+        self.conditions.append(condition.replace("?", self.mark))
+        self.values += values
+
+    def one_of(self, column: str, values: Sequence[Any]) -> None:
+        """Ask for one of `values`; for none, nothing is found."""
+        if not values:
+            self.is_empty = True
+        elif len(values) == 1:
+            self.add(f"{column} = ?", values[0])
+        else:
+            self.add(f"{column} IN ({','.join('?' * len(values))})", *values)
+
+    @property
+    def text(self) -> str:
+        where = f" WHERE {' AND '.join(self.conditions)}" if self.conditions else ""
+        return f" FROM {self.source}{where}"
+
+
+def find(
+    snapshot: Snapshot, asked: AuditFilter, *, count: int, before: int | None = None
+) -> list[int]:
+    """Return leaf indexes, newest first, below `before`; `count` at most."""
+    where = _where(snapshot, asked)
+    if where.is_empty:
+        return []
+    if before is not None:
+        where.add(f"{where.index} < ?", before)
+    text = (
+        f"SELECT {where.index}{where.text} "
+        f"ORDER BY {where.index} DESC LIMIT {int(count)}"
+    )
+    rows = snapshot.sql(text, where.values)
+    return list(dict.fromkeys(int(index) for (index,) in rows))
+
+
+def count(snapshot: Snapshot, asked: AuditFilter) -> int:
+    """Return how many rows there are."""
+    where = _where(snapshot, asked)
+    if where.is_empty:
+        return 0
+    distinct = f"DISTINCT {where.index}" if len(asked.patients) > 1 else "*"
+    [(found,)] = snapshot.sql(f"SELECT COUNT({distinct}){where.text}", where.values)
+    return int(found)
+
+
+def histogram(snapshot: Snapshot, asked: AuditFilter, *, width_us: int) -> list[Bucket]:
+    """Return the rows by parts of the time of `width_us`, oldest first.
+
+    Hours and whole multiples of hours without a further filter are read from the
+    tallies.
+    """
+    if width_us % HOUR_US == 0 and _is_only_time(asked):
+        return _from_tallies(snapshot, asked, width_us)
+    where = _where(snapshot, asked)
+    if where.is_empty:
+        return []
+    part = f"r.time / {int(width_us)}"
+    text = (
+        f"SELECT {part}, r.outcome, COUNT(*), SUM(r.released){where.text} "
+        f"GROUP BY {part}, r.outcome ORDER BY {part}, r.outcome"
+    )
+    return [
+        Bucket(int(at) * width_us, _OUTCOMES[outcome], int(events), int(released))
+        for at, outcome, events, released in snapshot.sql(text, where.values)
+    ]
+
+
+def groups(
+    snapshot: Snapshot, asked: AuditFilter, by: str, *, count: int = 100
+) -> list[Group]:
+    """Return how many rows each name has, the most frequent first.
+
+    Args:
+        snapshot: Of what is asked.
+        asked: Which rows.
+        by: A key of `GROUPS`.
+        count: Names at most.
+
+    """
+    where = _where(snapshot, asked)
+    if where.is_empty:
+        return []
+    column = GROUPS[by]
+    text = (
+        "SELECT COALESCE(n.text, ''), g.events, g.released, g.first, g.last FROM ("  # noqa: S608 - fixed texts
+        f"SELECT r.{column} AS name_id, COUNT(*) AS events, "
+        "SUM(r.released) AS released, MIN(r.time) AS first, MAX(r.time) AS last"
+        f"{where.text} GROUP BY r.{column}) g "
+        "LEFT JOIN audit_name n ON n.name_id = g.name_id "
+        f"ORDER BY g.events DESC, g.name_id LIMIT {int(count)}"
+    )
+    return [
+        Group(str(name), int(events), int(released), int(first), int(last))
+        for name, events, released, first, last in snapshot.sql(text, where.values)
+    ]
+
+
+def leaf(snapshot: Snapshot, index: int) -> bytes | None:
+    """Return the stored bytes of a row."""
+    found = snapshot.one(_LEAF, at=index)
+    return None if found is None else bytes(found[0])
+
+
+def leaves(snapshot: Snapshot, indexes: Sequence[int]) -> dict[int, bytes]:
+    """Return the stored bytes of rows, by their indexes."""
+    found = ((index, leaf(snapshot, index)) for index in indexes)
+    return {index: body for index, body in found if body is not None}
+
+
+def names(snapshot: Snapshot, kind: NameKind) -> list[str]:
+    """Return every name of a kind that the log holds."""
+    return sorted(str(text) for _, text in snapshot.all(_NAMES_OF, kind=int(kind)))
+
+
+def _is_only_time(asked: AuditFilter) -> bool:
+    bare = AuditFilter(
+        since_us=asked.since_us,
+        until_us=asked.until_us,
+        interactions=asked.interactions,
+        outcomes=asked.outcomes,
+    )
+    is_hourly = all(
+        bound is None or bound % HOUR_US == 0
+        for bound in (asked.since_us, asked.until_us)
+    )
+    return asked == bare and is_hourly
+
+
+def _from_tallies(
+    snapshot: Snapshot, asked: AuditFilter, width_us: int
+) -> list[Bucket]:
+    hours = width_us // HOUR_US
+    where = _Where(_mark_of(snapshot))
+    where.source = "audit_tally"
+    where.add("hour >= ?", (asked.since_us or 0) // HOUR_US)
+    where.add("hour < ?", _ceil(asked.until_us))
+    _coded(where, asked, "")
+    part = f"hour / {int(hours)}"
+    text = (
+        f"SELECT {part}, outcome, SUM(events), SUM(released){where.text} "
+        f"GROUP BY {part}, outcome ORDER BY {part}, outcome"
+    )
+    return [
+        Bucket(int(at) * width_us, _OUTCOMES[outcome], int(events), int(released))
+        for at, outcome, events, released in snapshot.sql(text, where.values)
+    ]
+
+
+def _ceil(until_us: int | None) -> int:
+    return 2**31 - 1 if until_us is None else -(-until_us // HOUR_US)
+
+
+def _mark_of(snapshot: Snapshot) -> str:
+    return "?" if snapshot.dialect == "sqlite" else "%s"
+
+
+def _coded(where: _Where, asked: AuditFilter, prefix: str) -> None:
+    if asked.interactions:
+        codes = [INTERACTION_CODE[one] for one in asked.interactions]
+        where.one_of(f"{prefix}interaction", codes)
+    if asked.outcomes:
+        codes = [OUTCOME_CODE[one] for one in asked.outcomes]
+        where.one_of(f"{prefix}outcome", codes)
+
+
+def _where(snapshot: Snapshot, asked: AuditFilter) -> _Where:
+    where = _Where(_mark_of(snapshot))
+    _of_patients(snapshot, where, asked)
+    _of_time(snapshot, where, asked)
+    _coded(where, asked, "r.")
+    for attribute, kind, column in _NAMED:
+        texts = getattr(asked, attribute)
+        if texts:
+            found = (_number(snapshot, kind, text) for text in texts)
+            where.one_of(f"r.{column}", [one for one in found if one is not None])
+    _of_words(snapshot, where, asked)
+    _of_scope(snapshot, where, asked)
+    if asked.is_release is not None:
+        where.add("r.released > 0" if asked.is_release else "r.released = 0")
+    if asked.is_unexplained:
+        where.add(
+            "EXISTS (SELECT 1 FROM audit_explanation x "  # noqa: S608 - fixed texts
+            f"WHERE x.leaf_index = {where.index} AND x.code = 0)"
+        )
+    return where
+
+
+def _of_patients(snapshot: Snapshot, where: _Where, asked: AuditFilter) -> None:
+    """Begin with the rows of patients, where some are asked for."""
+    if not asked.patients:
+        return
+    found = [snapshot.one(_SUBJECT, pseudonym=one) for one in asked.patients]
+    where.source = "audit_patient p JOIN audit_row r ON r.leaf_index = p.leaf_index"
+    where.index = "p.leaf_index"
+    where.one_of("p.subject_id", [int(one[0]) for one in found if one is not None])
+
+
+def _of_time(snapshot: Snapshot, where: _Where, asked: AuditFilter) -> None:
+    """Ask for a time, exactly, between the rows where its hours lie."""
+    if asked.since_us is None and asked.until_us is None:
+        return
+    mark = where.mark
+    since, until = asked.since_us or 0, asked.until_us
+    [(first, last)] = snapshot.sql(
+        "SELECT MIN(first_leaf), MAX(last_leaf) FROM audit_tally "  # noqa: S608 - fixed texts
+        f"WHERE hour >= {mark} AND hour < {mark}",
+        (since // HOUR_US, _ceil(until)),
+    )
+    if first is None:
+        where.is_empty = True
+        return
+    where.add(f"{where.index} BETWEEN ? AND ?", int(first), int(last))
+    where.add("r.time >= ?", since)
+    where.add("r.time < ?", _FOREVER if until is None else until)
+
+
+def _number(snapshot: Snapshot, kind: NameKind, text: str) -> int | None:
+    found = snapshot.one(_NAME, kind=int(kind), text=text)
+    return None if found is None else int(found[0])
+
+
+def _of_words(snapshot: Snapshot, where: _Where, asked: AuditFilter) -> None:
+    """Ask for names that are several in one: purposes, and versions of a consent."""
+    if asked.purposes:
+        wanted = set(asked.purposes)
+        where.one_of(
+            "r.purpose_id",
+            [
+                int(number)
+                for number, text in snapshot.all(_NAMES_OF, kind=int(NameKind.PURPOSES))
+                if wanted.intersection(text.split())
+            ],
+        )
+    if asked.bases:
+        where.one_of(
+            "r.basis_id",
+            [
+                int(number)
+                for number, text in snapshot.all(_NAMES_OF, kind=int(NameKind.BASIS))
+                if any(_is_basis(text, one) for one in asked.bases)
+            ],
+        )
+
+
+def _is_basis(text: str, asked: str) -> bool:
+    return text == asked or (asked.endswith("/") and text.startswith(asked))
+
+
+def _of_scope(snapshot: Snapshot, where: _Where, asked: AuditFilter) -> None:
+    """Keep an officer to rows of her organisations, and of nobody's."""
+    if asked.scope is None:
+        return
+    numbers = [_number(snapshot, NameKind.ORGANISATION, one) for one in asked.scope]
+    known = [0, *(number for number in numbers if number is not None)]
+    where.add(
+        "EXISTS (SELECT 1 FROM audit_scope s WHERE s.leaf_index = "  # noqa: S608 - fixed texts
+        f"{where.index} AND s.organisation_id IN ({','.join('?' * len(known))}))",
+        *known,
+    )

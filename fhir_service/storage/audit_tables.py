@@ -1,0 +1,164 @@
+"""What makes the log searchable: derived from its leaves, and never their proof.
+
+Names of users, clients and so on are interned as small integers, patients by their
+pseudonyms; an hour's tally says between which rows the hour's events lie.
+"""
+
+from sqlalchemy import (
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from fhir_service.storage.tables import Big, metadata
+
+audit_name = Table(
+    "audit_name",
+    metadata,
+    Column("name_id", Integer, primary_key=True, autoincrement=False),
+    Column("kind", SmallInteger, nullable=False),
+    Column("text", Text, nullable=False),
+    UniqueConstraint("kind", "text"),
+)
+
+audit_row = Table(
+    "audit_row",
+    metadata,
+    Column("leaf_index", Big, primary_key=True, autoincrement=False),
+    Column("time", Big, nullable=False),
+    Column("interaction", SmallInteger, nullable=False),
+    Column("outcome", SmallInteger, nullable=False),
+    Column("status", SmallInteger, nullable=False),
+    Column("user_id", Integer, nullable=False, comment="0 for none"),
+    Column("client_id", Integer, nullable=False),
+    Column("organisation_id", Integer, nullable=False),
+    Column("type_id", Integer, nullable=False),
+    Column("purpose_id", Integer, nullable=False, comment="all of them, one name"),
+    Column("reason_id", Integer, nullable=False),
+    Column("basis_id", Integer, nullable=False, comment="the first consent or overlay"),
+    Column("address_id", Integer, nullable=False),
+    Column("patients", SmallInteger, nullable=False, comment="how many, at most 32767"),
+    Column("released", Integer, nullable=False, comment="versions that left"),
+    Column("written", Integer, nullable=False, comment="versions that were stored"),
+)
+Index(None, audit_row.c.user_id, audit_row.c.leaf_index)
+Index(None, audit_row.c.client_id, audit_row.c.leaf_index)
+Index(None, audit_row.c.organisation_id, audit_row.c.leaf_index)
+Index(None, audit_row.c.interaction, audit_row.c.leaf_index)
+Index(None, audit_row.c.purpose_id, audit_row.c.leaf_index)
+Index(None, audit_row.c.basis_id, audit_row.c.leaf_index)
+Index(None, audit_row.c.outcome, audit_row.c.leaf_index)
+
+audit_subject = Table(
+    "audit_subject",
+    metadata,
+    Column("subject_id", Integer, primary_key=True, autoincrement=False),
+    Column("pseudonym", LargeBinary, nullable=False, unique=True),
+    Column(
+        "organisation_id", Integer, nullable=False, comment="the custodian, 0: none"
+    ),
+)
+
+audit_patient = Table(
+    "audit_patient",
+    metadata,
+    Column("subject_id", Integer, nullable=False),
+    Column("leaf_index", Big, nullable=False),
+    PrimaryKeyConstraint("subject_id", "leaf_index"),
+    sqlite_with_rowid=False,
+)
+
+audit_scope = Table(
+    "audit_scope",
+    metadata,
+    Column("organisation_id", Integer, nullable=False, comment="0: of nobody's"),
+    Column("leaf_index", Big, nullable=False),
+    PrimaryKeyConstraint("organisation_id", "leaf_index"),
+    comment="whose officers may see a row: the patients' custodians and who acted",
+    sqlite_with_rowid=False,
+)
+
+audit_tally = Table(
+    "audit_tally",
+    metadata,
+    Column("hour", Integer, nullable=False, comment="hours since 1970"),
+    Column("interaction", SmallInteger, nullable=False),
+    Column("outcome", SmallInteger, nullable=False),
+    Column("events", Big, nullable=False),
+    Column("released", Big, nullable=False),
+    Column("first_leaf", Big, nullable=False),
+    Column("last_leaf", Big, nullable=False),
+    PrimaryKeyConstraint("hour", "interaction", "outcome"),
+    sqlite_with_rowid=False,
+)
+
+audit_explanation = Table(
+    "audit_explanation",
+    metadata,
+    Column("leaf_index", Big, primary_key=True, autoincrement=False),
+    Column("code", SmallInteger, nullable=False, comment="0: unexplained"),
+    Column("subject_id", Integer, nullable=False),
+)
+Index(None, audit_explanation.c.code, audit_explanation.c.leaf_index)
+
+audit_alert = Table(
+    "audit_alert",
+    metadata,
+    Column("alert_id", Big, primary_key=True, autoincrement=False),
+    Column("kind", Text, nullable=False),
+    Column("key", Text, nullable=False, comment="one open alert of a kind for a key"),
+    Column("organisation", Text, comment="whose officers it concerns"),
+    Column("leaf_index", Big, comment="the row that raised it"),
+    Column("made", Big, nullable=False),
+    Column("count", Integer, nullable=False, comment="how often since"),
+    Column("detail", Text, nullable=False, comment="a sentence without health values"),
+    Column("closed", Big),
+    Column("closed_by", Text),
+    Column("note", LargeBinary, comment="sealed"),
+)
+Index(None, audit_alert.c.kind, audit_alert.c.key)
+
+alert_webhook = Table(
+    "alert_webhook",
+    metadata,
+    Column("webhook_id", Text, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("organisation", Text),
+    Column("secret", LargeBinary, nullable=False, comment="sealed"),
+    Column("made", Big, nullable=False),
+    Column("made_by", Text, nullable=False),
+    Column("removed", Big),
+    PrimaryKeyConstraint("webhook_id"),
+    sqlite_with_rowid=False,
+)
+
+alert_delivery = Table(
+    "alert_delivery",
+    metadata,
+    Column("webhook_id", Text, nullable=False),
+    Column("alert_id", Big, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("due", Big, nullable=False),
+    Column("delivered", Big),
+    Column("status", Integer, comment="HTTP status of the last attempt"),
+    PrimaryKeyConstraint("webhook_id", "alert_id"),
+    sqlite_with_rowid=False,
+)
+Index(None, alert_delivery.c.delivered, alert_delivery.c.due)
+
+saved_search = Table(
+    "saved_search",
+    metadata,
+    Column("search_id", Big, primary_key=True, autoincrement=False),
+    Column("user_id", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("query", LargeBinary, nullable=False, comment="sealed"),
+    Column("made", Big, nullable=False),
+)
+Index(None, saved_search.c.user_id, saved_search.c.name)

@@ -1,0 +1,224 @@
+"""What the log's index finds is what reading every row of the log would find."""
+
+from collections.abc import Iterator
+
+import pytest
+from worlds import Clinic, furnish, heart_rate, opened_world
+
+from consent.audit.entry import AuditRecord, BasisKind, Interaction, Outcome, decode
+from fhir_service.storage import audit_log, audit_search
+from fhir_service.storage.audit_index import HOUR_US, NameKind
+from fhir_service.storage.audit_search import AuditFilter, Bucket
+
+I, O = Interaction, Outcome  # noqa: E741 - short for tables
+
+
+@pytest.fixture
+def busy(tmp_path, template, database_url) -> Iterator[Clinic]:
+    """Yield a clinic on each database where much has happened, hours apart."""
+    with opened_world(
+        tmp_path, template, name="busy", database_url=database_url
+    ) as world:
+        clinic = furnish(world)
+        clinic.consented()
+        clinic.deliver(heart_rate(1, "user-1"))
+        second = clinic.another_patient("user-2")
+        for step in range(4):
+            world.clock.pass_s(1_500)
+            clinic.found(f"Observation?patient={clinic.patient}")
+            world.get(f"/fhir/Patient/{second}", clinic.ehr)
+            world.get("/fhir/Patient/nobody", clinic.ehr)
+            if step == 2:
+                world.clock.pass_s(-2_000)
+        other = world.client("other", "system/*.rs", organization="Organization/b")
+        world.get(f"/fhir/Patient/{second}", other)
+        services = world.deployment.services
+        services.audit_index.catch_up(world.deployment.database)
+        yield clinic
+
+
+def records(clinic: Clinic) -> dict[int, AuditRecord]:
+    with clinic.world.deployment.database.read() as snapshot:
+        return {
+            index: decode(bytes(leaf), unseal=lambda _: None)
+            for index, leaf, _ in audit_log.entries(snapshot)
+        }
+
+
+def ask(clinic: Clinic, function, *arguments, **more):
+    with clinic.world.deployment.database.read() as snapshot:
+        return function(snapshot, *arguments, **more)
+
+
+def pseudonym(clinic: Clinic) -> bytes:
+    return clinic.world.deployment.services.pseudonym(clinic.patient)
+
+
+def noon(clinic: Clinic) -> int:
+    times = [record.time_us for record in records(clinic).values()]
+    return sorted(times)[len(times) // 2]
+
+
+def has_consent(record: AuditRecord) -> bool:
+    first = [one for one in record.basis if one.kind is not BasisKind.INPUTS][:1]
+    return bool(first) and first[0].kind is BasisKind.CONSENT
+
+
+QUESTIONS = {
+    "everything": (lambda _: AuditFilter(), lambda _, __: True),
+    "a patient": (
+        lambda clinic: AuditFilter(patients=(pseudonym(clinic),)),
+        lambda clinic, one: pseudonym(clinic) in one.patients,
+    ),
+    "a client": (
+        lambda _: AuditFilter(clients=("ehr",)),
+        lambda _, one: one.client == "ehr",
+    ),
+    "two clients": (
+        lambda _: AuditFilter(clients=("ehr", "admin")),
+        lambda _, one: one.client in {"ehr", "admin"},
+    ),
+    "nobody's client": (
+        lambda _: AuditFilter(clients=("nobody",)),
+        lambda _, __: False,
+    ),
+    "an organisation": (
+        lambda _: AuditFilter(organisations=("Organization/b",)),
+        lambda _, one: one.organisation == "Organization/b",
+    ),
+    "an action": (
+        lambda _: AuditFilter(interactions=(I.READ, I.SEARCH)),
+        lambda _, one: one.interaction in {I.READ, I.SEARCH},
+    ),
+    "what was denied": (
+        lambda _: AuditFilter(outcomes=(O.DENIED,)),
+        lambda _, one: one.outcome is O.DENIED,
+    ),
+    "a purpose": (
+        lambda _: AuditFilter(purposes=("TREAT",)),
+        lambda _, one: "TREAT" in one.purposes,
+    ),
+    "a type": (
+        lambda _: AuditFilter(types=("Patient",)),
+        lambda _, one: one.resource_type == "Patient",
+    ),
+    "what left": (
+        lambda _: AuditFilter(is_release=True),
+        lambda _, one: bool(one.disclosed),
+    ),
+    "any consent": (
+        lambda clinic: AuditFilter(
+            bases=tuple(
+                name
+                for name in ask(clinic, audit_search.names, NameKind.BASIS)
+                if name.startswith("consent ")
+            )
+        ),
+        lambda _, one: has_consent(one),
+    ),
+    "a time": (
+        lambda clinic: AuditFilter(until_us=noon(clinic)),
+        lambda clinic, one: one.time_us < noon(clinic),
+    ),
+    "a patient's denials since a time": (
+        lambda clinic: AuditFilter(
+            patients=(pseudonym(clinic),), since_us=noon(clinic), outcomes=(O.ALLOWED,)
+        ),
+        lambda clinic, one: (
+            pseudonym(clinic) in one.patients
+            and one.time_us >= noon(clinic)
+            and one.outcome is O.ALLOWED
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_the_index_finds_what_the_log_holds_newest_first(busy, name):
+    question, holds = QUESTIONS[name]
+    expected = [index for index, one in records(busy).items() if holds(busy, one)]
+
+    asked = question(busy)
+
+    assert ask(busy, audit_search.find, asked, count=10_000) == expected[::-1]
+    assert ask(busy, audit_search.count, asked) == len(expected)
+    assert name == "nobody's client" or expected
+
+
+def test_pages_follow_each_other_without_a_gap(busy):
+    asked = AuditFilter(clients=("ehr",))
+    whole = ask(busy, audit_search.find, asked, count=10_000)
+
+    found, before = [], None
+    while page := ask(busy, audit_search.find, asked, count=3, before=before):
+        found += page
+        before = page[-1]
+
+    assert found == whole
+    assert len(whole) > 3
+
+
+@pytest.mark.parametrize("width_us", [HOUR_US, 60_000_000])
+@pytest.mark.parametrize("asked", [AuditFilter(), AuditFilter(clients=("ehr",))])
+def test_a_histogram_counts_every_row_once(busy, width_us, asked):
+    rows = [
+        one
+        for one in records(busy).values()
+        if not asked.clients or one.client in asked.clients
+    ]
+
+    buckets = ask(busy, audit_search.histogram, asked, width_us=width_us)
+
+    assert buckets == sorted(
+        Bucket(start, outcome, len(found), sum(len(one.disclosed) for one in found))
+        for start, outcome, found in {
+            (one.time_us // width_us * width_us, one.outcome): None for one in rows
+        }
+        and [
+            (
+                start,
+                outcome,
+                [
+                    one
+                    for one in rows
+                    if (one.time_us // width_us * width_us, one.outcome)
+                    == (start, outcome)
+                ],
+            )
+            for start, outcome in {
+                (one.time_us // width_us * width_us, one.outcome) for one in rows
+            }
+        ]
+    )
+
+
+def test_groups_are_the_names_with_their_counts(busy):
+    found = ask(busy, audit_search.groups, AuditFilter(outcomes=(O.DENIED,)), "client")
+
+    denied = [one for one in records(busy).values() if one.outcome is O.DENIED]
+    assert {(group.name, group.events) for group in found} == {
+        (client, sum(1 for one in denied if one.client == client))
+        for client in {one.client for one in denied}
+    }
+
+
+def test_an_officer_sees_her_organisation_and_what_concerns_nobody(busy):
+    own, other = busy.organization, "Organization/b"
+
+    def seen(scope):
+        asked = AuditFilter(scope=(scope,), clients=("other",))
+        return ask(busy, audit_search.count, asked)
+
+    assert seen(own) == 1
+    assert seen(other) == 1
+    assert seen("Organization/third") == 0
+
+
+def test_what_was_recorded_before_the_index_is_found_too(busy):
+    services = busy.world.deployment.services
+    before = ask(busy, audit_search.count, AuditFilter())
+    busy.found(f"Observation?patient={busy.patient}")
+
+    size = services.audit_index.catch_up(busy.world.deployment.database)
+
+    assert ask(busy, audit_search.count, AuditFilter()) == size == before + 1

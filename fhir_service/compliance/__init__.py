@@ -1,0 +1,1 @@
+"""What a compliance officer asks of the log, whatever door the question came by."""

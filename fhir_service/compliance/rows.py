@@ -1,0 +1,190 @@
+"""Rows of the log as an officer may read them.
+
+Every question brings the index up to the log's end first and is itself recorded,
+before its answer leaves, in the transaction that `asked` makes.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from consent.audit import entry
+from consent.audit.entry import AuditRecord, Interaction, Outcome, decode
+from consent.audit.versions import EntryError
+from fhir_service.compliance.officer import Officer
+from fhir_service.exchange import Services
+from fhir_service.storage import audit_search
+from fhir_service.storage.audit_search import AuditFilter
+from fhir_service.storage.body import BodyError
+from fhir_service.storage.engine import Snapshot, Transaction
+from fhir_service.storage.keys import DataKeyError
+from fhir_service.storage.tables import SHARED
+
+
+class Subject(NamedTuple):
+    """A patient of a row.
+
+    Attributes:
+        pseudonym: By which the log names the patient.
+        id: Id of the Patient; None where the patient is not here any more, or is not
+            the officer's.
+
+    """
+
+    pseudonym: bytes
+    id: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One event of the log.
+
+    Attributes:
+        index: Its place in the log.
+        record: What was recorded; `request` None where it is erased or not to be seen.
+        subjects: The patients whom the officer may know of.
+        others: How many further patients the row concerns.
+
+    """
+
+    index: int
+    record: AuditRecord
+    subjects: tuple[Subject, ...]
+    others: int = 0
+
+
+class Reader:
+    """Reads rows for one officer in one snapshot.
+
+    Args:
+        services: Of the deployment.
+        snapshot: Taken after `caught_up`.
+        officer: Who asks.
+
+    """
+
+    def __init__(
+        self, services: Services, snapshot: Snapshot, officer: Officer
+    ) -> None:
+        self.services = services
+        self.snapshot = snapshot
+        self.officer = officer
+        self._unseal = services.seal.unsealer(snapshot)
+
+    def scoped(self, asked: AuditFilter) -> AuditFilter:
+        """Return the same question about what the officer may see."""
+        return replace(asked, scope=self.officer.organizations)
+
+    def find(
+        self, asked: AuditFilter, *, count: int, before: int | None = None
+    ) -> list[Row]:
+        """Return rows, newest first; `count` at most."""
+        indexes = audit_search.find(
+            self.snapshot, self.scoped(asked), count=count, before=before
+        )
+        return self.rows(indexes)
+
+    def count(self, asked: AuditFilter) -> int:
+        """Return how many rows there are."""
+        return audit_search.count(self.snapshot, self.scoped(asked))
+
+    def row(self, index: int) -> Row | None:
+        """Return the row at `index`, if the officer may see it."""
+        allowed = audit_search.find(
+            self.snapshot, self.scoped(AuditFilter()), count=1, before=index + 1
+        )
+        return next(iter(self.rows(allowed)), None) if allowed == [index] else None
+
+    def rows(self, indexes: Sequence[int]) -> list[Row]:
+        """Return the rows at `indexes`, in their order."""
+        found = audit_search.leaves(self.snapshot, indexes)
+        made = (self._row(index, found[index]) for index in indexes if index in found)
+        return [one for one in made if one is not None]
+
+    def pseudonym(self, patient_id: str) -> bytes:
+        """Return what the log calls a patient."""
+        return self.services.pseudonym(patient_id.removeprefix("Patient/"))
+
+    def _row(self, index: int, leaf: bytes) -> Row | None:
+        try:
+            record = decode(leaf, unseal=self._opened)
+        except EntryError:
+            return None
+        subjects = self._subjects(record.patients)
+        others = len(record.patients) - len(subjects)
+        if others and not subjects and not self._is_own(record):
+            record = replace(record, request=None)
+        return Row(index=index, record=record, subjects=subjects, others=others)
+
+    def _opened(self, sealed: bytes) -> bytes | None:
+        try:
+            return self._unseal(sealed)
+        except (BodyError, DataKeyError):
+            return None
+
+    def _is_own(self, record: AuditRecord) -> bool:
+        return self.officer.is_over(record.organisation or None)
+
+    def _subjects(self, pseudonyms: Iterable[bytes]) -> tuple[Subject, ...]:
+        return tuple(
+            subject
+            for pseudonym in pseudonyms
+            if (subject := self._subject(pseudonym)) is not None
+        )
+
+    def _subject(self, pseudonym: bytes) -> Subject | None:
+        """Return a patient; None for one of another organisation."""
+        pseudonyms = self.services.pseudonyms
+        known = pseudonyms.patient(self.snapshot, pseudonym)
+        custodian = pseudonyms.custodian(self.snapshot, pseudonym)
+        if known is None or not self.officer.is_over(custodian):
+            is_all = self.officer.organizations is None
+            return Subject(pseudonym, None) if is_all else None
+        return Subject(pseudonym, known.id)
+
+
+def caught_up(services: Services) -> None:
+    """Bring the index up to everything that is durable now."""
+    services.audit_index.catch_up(services.database)
+
+
+def asked(  # noqa: PLR0913 - one argument a part of the record
+    services: Services,
+    officer: Officer,
+    request: str,
+    *,
+    request_id: str = "",
+    patients: Iterable[str] = (),
+    interaction: Interaction = Interaction.AUDIT_READ,
+) -> None:
+    """Record, durably, that an officer reads the log.
+
+    Args:
+        services: Of the deployment.
+        officer: Who asks.
+        request: What is asked; kept sealed.
+        request_id: Joins it with the client's log.
+        patients: Ids of the patients asked for.
+        interaction: `audit-read`, or `export` for what leaves as a file.
+
+    """
+
+    def work(transaction: Transaction) -> None:
+        record = AuditRecord(
+            time_us=services.clock(),
+            interaction=interaction,
+            outcome=Outcome.ALLOWED,
+            status=200,
+            request_id=request_id,
+            request=request,
+            resource_type="AuditEvent",
+            user=officer.user,
+            client=officer.client,
+            organisation=(officer.organizations or ("",))[0],
+            address=officer.address,
+            patients=tuple(services.pseudonym(one) for one in sorted(set(patients))),
+        )
+        seal = services.seal.sealer(transaction, SHARED)
+        transaction.audit(entry.encode(record, seal=seal))
+
+    services.database.write(work)

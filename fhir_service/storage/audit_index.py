@@ -29,6 +29,7 @@ from fhir_service.storage.audit_tables import (
     audit_scope,
     audit_subject,
 )
+from fhir_service.storage.audit_tree import add_tiles
 from fhir_service.storage.engine import Database, Snapshot, Transaction
 from fhir_service.storage.statement import Statement, columns_of
 from fhir_service.storage.tables import audit_entry, counter
@@ -171,6 +172,7 @@ class AuditIndex:
         )
         self._add(transaction, leaves, known)
         end = int(leaves[-1][0]) + 1
+        add_tiles(transaction, mark, end)
         counters.put(transaction, INDEXED, end)
         transaction.after_commit(lambda: self._remember(known))
         return end

@@ -162,3 +162,14 @@ saved_search = Table(
     Column("made", Big, nullable=False),
 )
 Index(None, saved_search.c.user_id, saved_search.c.name)
+
+audit_tile = Table(
+    "audit_tile",
+    metadata,
+    Column("level", SmallInteger, nullable=False),
+    Column("number", Big, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("level", "number"),
+    comment="hashes of whole subtrees, so that a proof reads few rows",
+    sqlite_with_rowid=False,
+)

@@ -268,6 +268,7 @@ ADDED_LATER = (
     "audit_scope",
     "audit_subject",
     "audit_tally",
+    "audit_tile",
     "authorization_code",
     "authorization_grant",
     "authorization_request",

@@ -42,6 +42,15 @@ def _create_names() -> None:
         sa.PrimaryKeyConstraint("subject_id", name=op.f("pk_audit_subject")),
         sa.UniqueConstraint("pseudonym", name=op.f("uq_audit_subject_pseudonym")),
     )
+    op.create_table(
+        "audit_tile",
+        sa.Column("level", sa.SmallInteger(), nullable=False),
+        sa.Column("number", BIG, nullable=False),
+        sa.Column("hash", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("level", "number", name=op.f("pk_audit_tile")),
+        comment="hashes of whole subtrees, so that a proof reads few rows",
+        **TABLE,
+    )
 
 
 def _create_rows() -> None:

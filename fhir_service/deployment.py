@@ -15,6 +15,7 @@ from pathlib import Path
 from random import Random, SystemRandom
 
 from conformance import fhir_json
+from consent.audit.checkpoint import verifier_key
 from consent.decision import DefaultPolicy
 from consent.policy_version import policy_version
 from consent.references import Deployment as Place
@@ -288,6 +289,9 @@ def _assemble(  # noqa: PLR0913, PLR0917 - the parts that meet here
             )
         ),
         page_lifetime_s=settings.page_lifetime_s,
+        audit_key=verifier_key(
+            audit_trail.origin_of(keys), keys.audit_signing.public_key()
+        ),
         audit_index=AuditIndex(pseudonyms.custodian),
         pseudonyms=pseudonyms,
         raw_lifetime_us=settings.raw_payload_days * DAY_US,

@@ -52,6 +52,7 @@ class Services:
         metrics: Counts what is received and what fails.
         pages: Pages that were rendered before.
         page_lifetime_s: How long the link to a next page holds.
+        audit_key: The log's public key, as signed notes write it.
         audit_index: Brings the log's index up to its end.
         pseudonyms: Who is behind a pseudonym of the log.
         raw_lifetime_us: How long raw payloads are kept; 0 for not at all.
@@ -74,6 +75,7 @@ class Services:
     capabilities: Callable[[], bytes]
     metrics: Metrics
     page_lifetime_s: int
+    audit_key: str
     audit_index: AuditIndex
     pseudonyms: Pseudonyms
     raw_lifetime_us: int = 0

@@ -158,7 +158,7 @@ class Exchange:
                 request_id=request.request_id,
                 request=self.asked,
                 resource_type=self.resource_type,
-                user=(grant.user or "") if grant else "",
+                user=(grant.user or grant.user_id or "") if grant else "",
                 client=grant.client_id if grant else "",
                 organisation=(grant.organization or "") if grant else "",
                 address=request.remote,

@@ -43,6 +43,7 @@ class Grant:
         role: What the person is here; None where there is none.
         patient: Id of the Patient in context; None for none.
         is_attested: Whether a break-glass claim was attested for that patient.
+        user_id: The account of the person behind the request; None for a service.
         topology: Version of who belongs to whom, in the snapshot of the token; None
             where it is not known.
 
@@ -64,6 +65,7 @@ class Grant:
     patient: str | None = None
     is_attested: bool = False
     topology: int | None = None
+    user_id: str | None = None
 
     @property
     def holder(self) -> tuple[str, str, str]:
@@ -156,6 +158,7 @@ def _grant(hashed: bytes, row: authorizations.TokenRow) -> Grant:
         client_id=client_id,
         client_name=name,
         user=user,
+        user_id=user_id,
         scopes=parse_scopes(
             scopes, of_person=user_id is not None, patient=patient, user=user
         ),

@@ -88,12 +88,13 @@ class Reader:
         """Return how many rows there are."""
         return audit_search.count(self.snapshot, self.scoped(asked))
 
+    def events(self, asked: AuditFilter) -> int:
+        """Return how many AuditEvents there are."""
+        return audit_search.count_events(self.snapshot, self.scoped(asked))
+
     def row(self, index: int) -> Row | None:
         """Return the row at `index`, if the officer may see it."""
-        allowed = audit_search.find(
-            self.snapshot, self.scoped(AuditFilter()), count=1, before=index + 1
-        )
-        return next(iter(self.rows(allowed)), None) if allowed == [index] else None
+        return next(iter(self.find(AuditFilter(indexes=(index,)), count=1)), None)
 
     def rows(self, indexes: Sequence[int]) -> list[Row]:
         """Return the rows at `indexes`, in their order."""

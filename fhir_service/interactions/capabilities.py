@@ -21,6 +21,7 @@ from conformance.capability_statement import (
 from conformance.compartments import compartments
 from conformance.definitions import profile_urls
 from conformance.search_parameters import SearchParameter, parameters
+from fhir_service.interactions import audit_events
 from fhir_service.interactions.delete import LASTING
 from fhir_service.interactions.received import WRITABLE
 from fhir_service.operations.table import EVERY_TYPE, OPERATIONS
@@ -84,6 +85,12 @@ PROFILES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 
 NOTES: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
+        "AuditEvent": {
+            "search-type": (
+                "For compliance officers, and services of the patient's organisation;"
+                " also by purpose, a code of v3-PurposeOfUse."
+            )
+        },
         "CodeSystem": {"read": f"Publishes {MEASUREMENT_CODES}."},
         "Consent": {"update": "A consent is ended by its status, never deleted."},
         "Provenance": {
@@ -157,6 +164,20 @@ def _served_type(type_: str, *, update_creates: bool) -> ServedType:
     )
 
 
+_AUDIT_EVENT = ServedType(
+    type="AuditEvent",
+    interactions=("read", "search-type"),
+    search_parameters=tuple(
+        sorted(
+            code for code in audit_events.PARAMETERS if code in searched("AuditEvent")
+        )
+    ),
+    interaction_notes=NOTES["AuditEvent"],
+    versioning="no-version",
+    conditional_read="not-supported",
+)
+
+
 def _operations(*of: str) -> tuple[Operation, ...]:
     """Return the operations of a type, and of every one, as they are declared."""
     return tuple(
@@ -170,8 +191,10 @@ def served(endpoints: Endpoints, *, update_creates: bool = False) -> Served:
     """Return what routes and search serve."""
     return Served(
         types=tuple(
-            _served_type(type_, update_creates=update_creates)
-            for type_ in sorted(WRITABLE)
+            _AUDIT_EVENT
+            if type_ == "AuditEvent"
+            else _served_type(type_, update_creates=update_creates)
+            for type_ in sorted({*WRITABLE, "AuditEvent"})
         ),
         interactions=SYSTEM,
         operations=_operations(OF_SYSTEM),

@@ -16,6 +16,7 @@ from fhir_service.exchange import (
     not_found,
     resource_response,
 )
+from fhir_service.interactions import audit_events
 from fhir_service.interactions.obligations import scope_headers
 from fhir_service.interactions.provenance import of_id
 from fhir_service.interactions.provenance_rendering import Rendered
@@ -47,6 +48,8 @@ def read(exchange: Exchange, type_: str, id_: str) -> Response:
             deleted and would be visible.
 
     """
+    if type_ == "AuditEvent":
+        return audit_events.read(exchange, id_)
     find = _current(exchange, type_, id_)
     return version_response(exchange, type_, id_, "read", find)
 

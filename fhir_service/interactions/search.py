@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 from conformance.issues import FHIRError, Issue, IssueType, Severity
 from fhir_service.auth.bearer import require
 from fhir_service.exchange import Exchange, resource_response
-from fhir_service.interactions import provenance
+from fhir_service.interactions import audit_events, provenance
 from fhir_service.interactions.entries import INCLUDE, MATCH, matches, written
 from fhir_service.interactions.includes import Included
 from fhir_service.interactions.obligations import page_issues
@@ -97,6 +97,8 @@ def search(exchange: Exchange, type_: str) -> Response:
             scope covers the type.
 
     """
+    if type_ == "AuditEvent":
+        return audit_events.search(exchange)
     exchange.resource_type = type_
     with exchange.services.database.read() as snapshot:
         require(exchange.granted(snapshot), type_, "search-type")

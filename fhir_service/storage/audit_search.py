@@ -47,6 +47,11 @@ class AuditFilter:
         bases: `consent ID/_history/2`, `overlay custodian` and so on; what ends with
             `/` stands for every version.
         addresses: Network addresses.
+        agents: Names of people, clients or organisations; one of them took part.
+        levels: Codes of AuditEvent.outcome: 0 done, 4 refused as wrong, 8 denied or
+            failed.
+        indexes: Numbers of rows.
+        is_nothing: Nothing is asked for.
         is_release: Whether something left, or was refused to; None for any.
         is_unexplained: Only rows without an explanation.
         scope: Organisations whose officer asks; None for all of the log.
@@ -66,6 +71,10 @@ class AuditFilter:
     reasons: tuple[str, ...] = ()
     bases: tuple[str, ...] = ()
     addresses: tuple[str, ...] = ()
+    agents: tuple[str, ...] = ()
+    levels: tuple[str, ...] = ()
+    indexes: tuple[int, ...] = ()
+    is_nothing: bool = False
     is_release: bool | None = None
     is_unexplained: bool = False
     scope: tuple[str, ...] | None = None
@@ -138,6 +147,14 @@ _LEAF = Statement(
 )
 
 
+_LEVELS: Mapping[str, str] = {
+    "0": "r.outcome = 0",
+    "4": "(r.outcome = 2 AND r.status < 500)",
+    "8": "(r.outcome = 1 OR (r.outcome = 2 AND r.status >= 500))",
+}
+"""Codes of AuditEvent.outcome, as `consent.audit.audit_event` gives them."""
+
+
 class _Where:
     """A question in SQL: what stands in FROM, the conditions, their values."""
 
@@ -193,6 +210,47 @@ def count(snapshot: Snapshot, asked: AuditFilter) -> int:
     distinct = f"DISTINCT {where.index}" if len(asked.patients) > 1 else "*"
     [(found,)] = snapshot.sql(f"SELECT COUNT({distinct}){where.text}", where.values)
     return int(found)
+
+
+def count_events(snapshot: Snapshot, asked: AuditFilter) -> int:
+    """Return how many AuditEvents the rows make: one for each patient to be seen."""
+    where = _where(snapshot, asked)
+    if where.is_empty:
+        return 0
+    about, values = _patients_seen(snapshot, asked)
+    per_row = f"SELECT (SELECT COUNT(*) FROM audit_patient q WHERE {about}) AS n"  # noqa: S608 - fixed texts
+    text = per_row.replace("r.leaf_index", where.index) + where.text
+    [(rows, events)] = snapshot.sql(
+        f"SELECT COUNT(*), SUM(CASE WHEN n > 0 THEN n ELSE {_alone(asked)} END) "  # noqa: S608 - fixed texts
+        f"FROM ({text}) counted",
+        [*values, *where.values],
+    )
+    return int(events or 0) if rows else 0
+
+
+def _alone(asked: AuditFilter) -> int:
+    """Return how many events a row has that names no patient to be seen."""
+    return 0 if asked.patients else 1
+
+
+def _patients_seen(snapshot: Snapshot, asked: AuditFilter) -> tuple[str, list[Any]]:
+    mark = _mark_of(snapshot)
+    text, values = "q.leaf_index = r.leaf_index", list[Any]()
+    if asked.scope is not None:
+        known = [_number(snapshot, NameKind.ORGANISATION, one) for one in asked.scope]
+        numbers = [one for one in known if one is not None] or [-1]
+        marks = ",".join([mark] * len(numbers))
+        text += (
+            " AND EXISTS (SELECT 1 FROM audit_subject t WHERE "  # noqa: S608 - fixed texts
+            f"t.subject_id = q.subject_id AND t.organisation_id IN ({marks}))"
+        )
+        values += numbers
+    if asked.patients:
+        found = [snapshot.one(_SUBJECT, pseudonym=one) for one in asked.patients]
+        ids = [int(one[0]) for one in found if one is not None] or [-1]
+        text += f" AND q.subject_id IN ({','.join([mark] * len(ids))})"
+        values += ids
+    return text, values
 
 
 def histogram(snapshot: Snapshot, asked: AuditFilter, *, width_us: int) -> list[Bucket]:
@@ -317,7 +375,14 @@ def _coded(where: _Where, asked: AuditFilter, prefix: str) -> None:
 
 def _where(snapshot: Snapshot, asked: AuditFilter) -> _Where:
     where = _Where(_mark_of(snapshot))
+    where.is_empty = asked.is_nothing
+    if asked.indexes:
+        where.one_of("r.leaf_index", asked.indexes)
+    if asked.levels:
+        levels = [_LEVELS[one] for one in asked.levels if one in _LEVELS]
+        where.add(f"({' OR '.join(levels)})" if levels else "1 = 0")
     _of_patients(snapshot, where, asked)
+    _of_agents(snapshot, where, asked)
     _of_time(snapshot, where, asked)
     _coded(where, asked, "r.")
     for attribute, kind, column in _NAMED:
@@ -364,6 +429,23 @@ def _of_time(snapshot: Snapshot, where: _Where, asked: AuditFilter) -> None:
     where.add(f"{where.index} BETWEEN ? AND ?", int(first), int(last))
     where.add("r.time >= ?", since)
     where.add("r.time < ?", _FOREVER if until is None else until)
+
+
+def _of_agents(snapshot: Snapshot, where: _Where, asked: AuditFilter) -> None:
+    """Ask for rows in which one of some names took part, in whatever role."""
+    if not asked.agents:
+        return
+    parts, values = [], []
+    for _, kind, column in _NAMED[:3]:
+        found = (_number(snapshot, kind, text) for text in asked.agents)
+        for number in found:
+            if number is not None:
+                parts.append(f"r.{column} = ?")
+                values.append(number)
+    if parts:
+        where.add(f"({' OR '.join(parts)})", *values)
+    else:
+        where.is_empty = True
 
 
 def _number(snapshot: Snapshot, kind: NameKind, text: str) -> int | None:

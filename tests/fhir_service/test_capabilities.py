@@ -59,7 +59,9 @@ def rest(statement):
 
 @pytest.fixture(scope="module")
 def resources(rest):
-    return {one["type"]: one for one in rest["resource"]}
+    """Return the types that are stored; an AuditEvent is rendered from the log."""
+    declared = {one["type"]: one for one in rest["resource"]}
+    return {name: one for name, one in declared.items() if name != "AuditEvent"}
 
 
 def routed(method, path):
@@ -89,7 +91,8 @@ def test_it_is_valid(statement):
 
 
 def test_it_is_what_the_models_of_fhir_resources_take(statement):
-    assert len(typed(statement).rest[0].resource) == len(WRITABLE)
+    served = {*WRITABLE, "AuditEvent"}
+    assert len(typed(statement).rest[0].resource) == len(served)
 
 
 def test_it_says_what_is_asked_of_an_instance(statement):
@@ -175,7 +178,18 @@ def test_every_type_has_every_interaction_but_that_a_consent_is_not_deleted(reso
 
 
 def test_the_types_of_later_releases_are_not_declared(resources):
-    assert {"AuditEvent", "Subscription", "Bundle"}.isdisjoint(resources)
+    assert {"Subscription", "Bundle"}.isdisjoint(resources)
+
+
+def test_the_log_is_read_and_searched_and_nothing_else(rest):
+    [declared] = [one for one in rest["resource"] if one["type"] == "AuditEvent"]
+
+    assert [one["code"] for one in declared["interaction"]] == ["read", "search-type"]
+    assert {one["name"] for one in declared["searchParam"]} == {
+        *("_id", "_lastUpdated", "action", "address", "agent", "date", "entity"),
+        *("outcome", "patient", "source", "subtype", "type"),
+    }
+    assert declared["versioning"] == "no-version"
 
 
 def test_conditions_and_versions_are_declared_as_they_are_served(resources):

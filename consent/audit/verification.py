@@ -40,6 +40,7 @@ class Kind(StrEnum):
     HEAD = "head"
     FORKED = "forked"
     CHECKPOINT = "checkpoint"
+    INDEX = "index"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -30,7 +30,7 @@ from fhir_service import audit_trail
 from fhir_service.auth import local
 from fhir_service.deployment import Deployment, opened
 from fhir_service.settings import Settings
-from fhir_service.storage import audit_log
+from fhir_service.storage import audit_log, audit_reindex
 from fhir_service.storage.engine import Snapshot
 from fhir_service.storage.tables import SHARED
 
@@ -76,7 +76,29 @@ def examine(deployment: Deployment, elsewhere: Path | None = None) -> Report:
             origin=key.origin,
             public_key=key.public,
         )
-    return _with(report, [*of_head, *faults])
+        of_index = _index_faults(snapshot) if report.is_intact else []
+    return _with(report, [*of_head, *faults, *of_index])
+
+
+def _index_faults(snapshot: Snapshot) -> list[Finding]:
+    """Return where the index does not say what the log says."""
+    row = audit_reindex.first_difference(snapshot)
+    if row is None:
+        return []
+    sentence = (
+        f"The index of the log was altered: it does not say of row {row} what the log "
+        "says. `fhir-service audit reindex` makes it anew; the log itself is whole."
+    )
+    return [Finding(kind=Kind.INDEX, index=row, sentence=sentence)]
+
+
+def reindex(settings: Settings) -> None:
+    """Make the index anew from the log."""
+    with opened(settings) as deployment:
+        database = deployment.database
+        database.write(audit_reindex.forget)
+        size = deployment.services.audit_index.catch_up(database)
+    click.echo(f"The index holds {size} rows.")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

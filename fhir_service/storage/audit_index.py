@@ -155,7 +155,7 @@ class AuditIndex:
         with database.read() as snapshot:
             found = head(snapshot)
             size = 0 if found is None else found.frontier.size
-            if _mark(snapshot) >= size:
+            if indexed_up_to(snapshot) >= size:
                 return size
         while database.write(self.index_some) < size:
             pass
@@ -188,7 +188,7 @@ class AuditIndex:
         rows, patients, scopes = [], [], []
         tally: dict[tuple[int, int, int], list[int]] = {}
         for index, leaf in leaves:
-            record = _decoded(bytes(leaf))
+            record = decoded(bytes(leaf))
             if record is None:
                 continue
             subjects = [
@@ -226,7 +226,7 @@ class AuditIndex:
             name(NameKind.TYPE, record.resource_type),
             name(NameKind.PURPOSES, " ".join(sorted(record.purposes))),
             name(NameKind.REASON, record.reason),
-            name(NameKind.BASIS, _ground(record)),
+            name(NameKind.BASIS, ground(record)),
             name(NameKind.ADDRESS, record.address),
             min(len(record.patients), MAX_COUNT),
             len(record.disclosed),
@@ -282,12 +282,13 @@ class AuditIndex:
         return number, organisation
 
 
-def _mark(snapshot: Snapshot) -> int:
+def indexed_up_to(snapshot: Snapshot) -> int:
+    """Return how many leaves the index holds."""
     found = snapshot.one(_MARK)
     return 0 if found is None else int(found[0])
 
 
-def _decoded(leaf: bytes) -> AuditRecord | None:
+def decoded(leaf: bytes) -> AuditRecord | None:
     """Return the record of a leaf; None for bytes that verification will name."""
     try:
         return decode(leaf, unseal=lambda _: None)
@@ -295,7 +296,7 @@ def _decoded(leaf: bytes) -> AuditRecord | None:
         return None
 
 
-def _ground(record: AuditRecord) -> str:
+def ground(record: AuditRecord) -> str:
     """Return the first thing that a decision rested on, such as a consent's version."""
     for ground in record.basis:
         if ground.kind is not BasisKind.INPUTS:

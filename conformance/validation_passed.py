@@ -84,4 +84,5 @@ _TYPES = {"id": "id", "effectiveDateTime": "dateTime", "issued": "instant"}
 
 
 def _objects(value: Any) -> list[dict[str, Any]]:
-    return [one for one in value if isinstance(one, dict)] if value else []
+    found = value if isinstance(value, list) else []
+    return [one for one in found if isinstance(one, dict)]

@@ -1,6 +1,6 @@
 """The web application: Flask for everything, the hot reads in front of it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,6 +15,7 @@ from fhir_service.auth.cors import Cors
 from fhir_service.auth.services import AuthServices
 from fhir_service.auth_routes import auth_blueprint
 from fhir_service.deployment import Deployment, open_deployment, opened
+from fhir_service.ingest.device_health import SECOND_US, count
 from fhir_service.metrics import Metrics
 from fhir_service.pages import organizations
 from fhir_service.pages.api_documentation import documentation_blueprint
@@ -28,7 +29,7 @@ from fhir_service.rest.door import Service
 from fhir_service.rest.wsgi import REQUEST_ID, ROUTE, wsgi_handler
 from fhir_service.routes import fhir_blueprint, hot_routes
 from fhir_service.settings import Settings, shared_metrics
-from fhir_service.storage import audit_log, counters, migrations
+from fhir_service.storage import audit_log, counters, device_states, migrations
 from fhir_service.storage.engine import Transaction
 from mappings.vendors.table import VENDORS
 
@@ -101,10 +102,36 @@ def _add_probes(application: Flask, deployment: Deployment, metrics: Metrics) ->
         )
 
     if deployment.settings.metrics:
+        count_devices = _device_counts(deployment, metrics)
 
         @application.get("/metrics")
         def metrics_page() -> Response:
+            count_devices()
             return Response(metrics.render(), content_type="text/plain; version=0.0.4")
+
+
+DEVICES_EVERY_S = 60
+"""Devices are counted for the metrics no more often than that."""
+
+
+def _device_counts(deployment: Deployment, metrics: Metrics) -> Callable[[], None]:
+    """Return what counts the devices anew, if it is time to."""
+    last_us = -DEVICES_EVERY_S * SECOND_US
+
+    def count_devices() -> None:
+        nonlocal last_us
+        now_us = deployment.services.clock()
+        if now_us - last_us < DEVICES_EVERY_S * SECOND_US:
+            return
+        last_us = now_us
+        try:
+            with deployment.database.read() as snapshot:
+                found = count(device_states.every(snapshot), now_us)
+            metrics.devices({fact.value: number for fact, number in found.items()})
+        except Exception as error:  # noqa: BLE001 - the counters are told even so
+            _log.error("failed", **logs.describe(error))
+
+    return count_devices
 
 
 def _add_error_handlers(application: Flask) -> None:

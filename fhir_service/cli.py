@@ -6,17 +6,30 @@ a command does is in `fhir_service.commands`, imported when it runs:
 | command | function | arguments after the first |
 |---|---|---|
 | serve | `serve.run(settings)` | `show_config` |
+| mqtt | `mqtt.run(settings)` | |
 | demo | `demo.run(settings)` | `exit_after` |
 | migrate | `migrate.run(settings)` | |
 | doctor | `doctor.run(settings)` | `as_json`; returns whether all is well |
-| import | `import_file.run(settings)` | `source, path, patient, zone, as_json` |
+| import | `import_file.run(settings)` | those of the command |
 | quarantine list | `quarantine.listing(settings)` | `source, limit, as_json` |
 | quarantine retry | `quarantine.retry(settings)` | `source, as_json` |
+| device health | `device.health(settings)` | `patient, as_json` |
+| days-with-data | `days.run(settings)` | `patient, start, end, zone, as_json` |
+| pairing add | `pairing.add(settings)` | `asked, as_json` |
+| pairing list | `pairing.listing(settings)` | `patient, as_json` |
+| pairing revoke, notice | `pairing.revoke(settings)`, ... | `pairing_id` |
 | consent show | `consent.show(settings)` | `patient, language, as_json` |
 | consent explain | `consent.explain(settings)` | the same, and those of the options |
 | consent explain --replay | `consent.replay(settings)` | `entry`; returns if well |
 | audit verify | `audit.verify(settings)` | `checkpoint, as_json`; returns if well |
 | audit export | `audit.export(settings)` | `path` |
+| audit reindex | `audit.reindex(settings)` | |
+| audit prove | `audit_proof.prove(settings)` | `path, rows, patient, earlier` |
+| audit verifier, checkpoint | `audit_proof.verifier(settings)`, ... | |
+| push add, list, rotate, remove | `push.add(settings)`, ... | see there |
+| mapping test | `mapping.test(template, payload)` | returns if any is stored |
+| mapping add, list, remove | `mapping.add(settings)`, ... | see there |
+| mapping replay | `mapping_replay.run(settings)` | `since, source, apply, as_json` |
 | bench | `bench.run(settings)` | `full, only, as_json` |
 | client add, list, rotate, remove | `client.add(services)`, ... | see there |
 | rotate-keys | `rotate_keys.id_token(services)` | |
@@ -29,6 +42,7 @@ The first argument is the `Settings`, or the `AuthServices` that
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from importlib import import_module
 from typing import Any
 
@@ -125,6 +139,12 @@ def serve(*, show_config: bool) -> None:
 
 
 @main.command()
+def mqtt() -> None:
+    """Store what comes from an MQTT broker until SIGTERM."""
+    run("mqtt.run")
+
+
+@main.command()
 @click.option("--exit", "exit_after", is_flag=True, help="Ask one query and end.")
 def demo(*, exit_after: bool) -> None:
     """Fill the data folder with a synthetic cohort and serve it."""
@@ -146,20 +166,28 @@ def doctor(*, as_json: bool) -> None:
 
 @main.command("import")
 @click.argument("source")
-@click.argument("path", type=click.Path(exists=True, dir_okay=False))
+@click.argument("path", type=click.Path(exists=True))
 @patient_id
 @click.option("--zone", help="IANA time zone of times that have no offset.")
+@click.option("--watch", "watches", is_flag=True, help="Import files as they come.")
 @as_json
-def import_file(
-    *, source: str, path: str, patient: str, zone: str | None, as_json: bool
+def import_file(  # noqa: PLR0913 - one argument an option
+    *,
+    source: str,
+    path: str,
+    patient: str,
+    zone: str | None,
+    watches: bool,
+    as_json: bool,
 ) -> None:
-    """Import the file PATH of SOURCE, such as apple-health, for one patient."""
+    """Import a file or folder of SOURCE, such as apple-health, for one patient."""
     run(
         "import_file.run",
         source=source,
         path=path,
         patient=patient,
         zone=zone,
+        watches=watches,
         as_json=as_json,
     )
 
@@ -193,6 +221,202 @@ def quarantine_list(*, source: str | None, limit: int, as_json: bool) -> None:
 def quarantine_retry(*, source: str | None, as_json: bool) -> None:
     """Read again what is in quarantine."""
     run("quarantine.retry", source=source, as_json=as_json)
+
+
+@main.group()
+def mapping() -> None:
+    """Templates that map sensors nobody has written code for."""
+
+
+template_file = click.argument("template", type=click.Path(exists=True, dir_okay=False))
+
+
+@mapping.command("test")
+@template_file
+@click.argument("payload", type=click.Path(exists=True, dir_okay=False))
+@click.option("--zone", help="IANA time zone of times that have no offset.")
+@as_json
+def mapping_test(
+    *, template: str, payload: str, zone: str | None, as_json: bool
+) -> None:
+    """Show what would become of the file PAYLOAD by the file TEMPLATE."""
+    from pathlib import Path  # noqa: PLC0415 - `--help` is quick
+
+    well = _function("mapping.test")(
+        Path(template),
+        Path(payload),
+        zone=zone,
+        as_json=as_json,
+        now=_function("mapping.now")(),
+    )
+    exit_unless(well)
+
+
+@mapping.command("add")
+@template_file
+@as_json
+def mapping_add(*, template: str, as_json: bool) -> None:
+    """Put the file TEMPLATE in force, in place of an earlier version."""
+    from pathlib import Path  # noqa: PLC0415 - `--help` is quick
+
+    exit_unless(run("mapping.add", template=Path(template), as_json=as_json))
+
+
+@mapping.command("list")
+@as_json
+def mapping_list(*, as_json: bool) -> None:
+    """Show every version of every template."""
+    run("mapping.listing", as_json=as_json)
+
+
+@mapping.command("remove")
+@click.argument("name")
+def mapping_remove(*, name: str) -> None:
+    """End the template NAME; its versions are kept."""
+    run("mapping.remove", name=name)
+
+
+@mapping.command("replay")
+@click.option(
+    "--since",
+    type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"]),
+    required=True,
+    help="Payloads received from then on; UTC where no offset is said.",
+)
+@source_option
+@click.option("--apply", is_flag=True, help="Change what differs without asking.")
+@as_json
+def mapping_replay(
+    *, since: datetime, source: str | None, apply: bool, as_json: bool
+) -> None:
+    """Read payloads that are kept by today's mapping; show what would change."""
+    run(
+        "mapping_replay.run",
+        since=since,
+        source=source,
+        apply=apply,
+        as_json=as_json,
+    )
+
+
+@main.group()
+def push() -> None:
+    """Addresses to which vendors push."""
+
+
+endpoint_argument = click.argument("endpoint")
+
+
+@push.command("add")
+@click.argument("source")
+@click.option("--client", "client_id", required=True, help="For whom it delivers.")
+@click.option(
+    "--tolerance", "tolerance_s", type=int, help="Seconds that a signed time is good."
+)
+@as_json
+def push_add(**options: Any) -> None:
+    """Make an address for SOURCE, such as whoop; secrets come from standard input."""
+    run("push.add", stream=sys.stdin, **options)
+
+
+@push.command("list")
+@as_json
+def push_list(*, as_json: bool) -> None:
+    """Show every address, without secrets."""
+    run("push.listing", as_json=as_json)
+
+
+@push.command("rotate")
+@endpoint_argument
+@as_json
+def push_rotate(*, endpoint: str, as_json: bool) -> None:
+    """Replace the secrets of an address."""
+    run("push.rotate", endpoint_id=endpoint, stream=sys.stdin, as_json=as_json)
+
+
+@push.command("remove")
+@endpoint_argument
+def push_remove(*, endpoint: str) -> None:
+    """Close an address and forget its secrets."""
+    run("push.remove", endpoint_id=endpoint)
+
+
+@main.group()
+def device() -> None:
+    """How patients' devices are."""
+
+
+@device.command("health")
+@click.option("--patient", help="Logical id of the Patient; else of all.")
+@as_json
+def device_health(*, patient: str | None, as_json: bool) -> None:
+    """Show which devices are silent, low on battery, not worn, of wrong time."""
+    run("device.health", patient=patient, as_json=as_json)
+
+
+@main.command("days-with-data")
+@click.argument("patient")
+@click.option("--start", required=True, help="The first day, as YYYY-MM-DD.")
+@click.option("--end", help="The last day; else the 30th.")
+@click.option("--zone", help="IANA time zone of the days; else the Patient's own.")
+@as_json
+def days_with_data(
+    *, patient: str, start: str, end: str | None, zone: str | None, as_json: bool
+) -> None:
+    """Print which days of PATIENT hold data, as CSV."""
+    run(
+        "days.run",
+        patient=patient,
+        start=start,
+        end=end,
+        zone=zone,
+        as_json=as_json,
+    )
+
+
+@main.group()
+def pairing() -> None:
+    """Whose a device or a vendor's account is, where and when."""
+
+
+@pairing.command("add")
+@click.argument("source")
+@patient_id
+@click.option("--account", help="The vendor's id of an account.")
+@click.option("--device", "unit", help="Serial number, address or UDI of a device.")
+@click.option("--system", help="Identifier system of --device, where it has one.")
+@click.option("--room", "location", help="Where it stands, Location/ID.")
+@click.option("--start", help="A day, or a time with its offset; now where absent.")
+@click.option("--end", help="Its last day, or a time with its offset.")
+@click.option("--zone", help="IANA time zone of the days, and of local times.")
+@as_json
+def pairing_add(*, as_json: bool, patient: str, **options: str | None) -> None:
+    """Pair a device or an account of SOURCE with a patient."""
+    asked = import_module("fhir_service.ingest.pairing_asked").Asked
+    patient = patient.removeprefix("Patient/")
+    run("pairing.add", asked=asked(patient=patient, **options), as_json=as_json)
+
+
+@pairing.command("list")
+@patient_id
+@as_json
+def pairing_list(*, patient: str, as_json: bool) -> None:
+    """Show what is paired with a patient."""
+    run("pairing.listing", patient=patient, as_json=as_json)
+
+
+@pairing.command("revoke")
+@click.argument("pairing_id")
+def pairing_revoke(*, pairing_id: str) -> None:
+    """End a pairing at once."""
+    run("pairing.revoke", pairing_id=pairing_id)
+
+
+@pairing.command("notice")
+@click.argument("pairing_id")
+def pairing_notice(*, pairing_id: str) -> None:
+    """Record that those who live in the room were told of the sensor."""
+    run("pairing.notice", pairing_id=pairing_id)
 
 
 @main.group()
@@ -264,6 +488,44 @@ def audit_verify(*, checkpoint: str | None, as_json: bool) -> None:
 def audit_export(*, path: str) -> None:
     """Write the log and a signed checkpoint to PATH."""
     run("audit.export", path=path)
+
+
+@audit.command("prove")
+@click.argument("path", type=click.Path(dir_okay=False))
+@click.option("--row", "rows", type=click.IntRange(min=0), multiple=True)
+@click.option("--patient", help="Every row of this patient, instead of --row.")
+@click.option(
+    "--since",
+    "earlier",
+    type=click.Path(exists=True, dir_okay=False),
+    multiple=True,
+    help="A checkpoint kept earlier; the bundle shows that the log continues it.",
+)
+def audit_prove(
+    *, path: str, rows: tuple[int, ...], patient: str | None, earlier: tuple[str, ...]
+) -> None:
+    """Write to PATH what proves rows to somebody who does not trust this service."""
+    if bool(rows) == (patient is not None):
+        raise click.UsageError("Say --row, or --patient.")
+    run("audit_proof.prove", path=path, rows=rows, patient=patient, earlier=earlier)
+
+
+@audit.command("verifier")
+def audit_verifier() -> None:
+    """Print the program that checks such a bundle: one file of plain Python."""
+    run("audit_proof.verifier")
+
+
+@audit.command("reindex")
+def audit_reindex() -> None:
+    """Make the index of the log anew from the log."""
+    run("audit.reindex")
+
+
+@audit.command("checkpoint")
+def audit_checkpoint() -> None:
+    """Write a signed checkpoint now, and print where it is."""
+    run("audit_proof.checkpoint")
 
 
 @main.command()

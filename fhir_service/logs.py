@@ -37,6 +37,10 @@ EVENTS: Mapping[str, str] = MappingProxyType(
         "stopped": "The service has ended.",
         "library": "A library had something to say.",
         "job": "A background job ended.",
+        "mqtt-connected": "The broker let the subscriber in.",
+        "mqtt-dropped": "Messages of QoS 0 found no room and are lost.",
+        "mqtt-lost": "The broker cannot be reached, or has closed the connection.",
+        "mqtt-waiting": "Messages cannot be stored now, and are not acknowledged.",
         "key-created": "A key was generated.",
         "unlisted": "A caller used an event that is not in this table.",
     }

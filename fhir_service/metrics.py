@@ -6,10 +6,10 @@ never a patient, a value or a text of a client.
 https://prometheus.io/docs/instrumenting/exposition_formats/
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
@@ -25,6 +25,9 @@ OUTCOMES = frozenset(
 
 REFUSALS = frozenset({"too-long", "timeout", "incomplete", "throttled", "late"})
 """Why the door answered a request without its handler."""
+
+FACTS = frozenset({"silent", "battery-low", "not-worn", "clock-wrong"})
+"""What can be said of a device; see `fhir_service.ingest.device_health`."""
 
 FAILURES = frozenset({"audit", "consent", "durability", "handler", "indeterminate"})
 """What has failed closed; each is worth an alert."""
@@ -79,6 +82,13 @@ class Metrics:
             ("part",),
             registry=self.registry,
         )
+        self._devices = Gauge(
+            "fhir_service_devices",
+            "Devices of which a fact holds.",
+            ("fact",),
+            registry=self.registry,
+            multiprocess_mode="livemostrecent",
+        )
         self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
     def request(self, *, method: str, route: str, status: int, seconds: float) -> None:
@@ -112,6 +122,11 @@ class Metrics:
     def failed(self, part: str) -> None:
         """Count a failure that was answered by a refusal."""
         self._failed.labels(_listed(part, FAILURES)).inc()
+
+    def devices(self, counts: Mapping[str, int]) -> None:
+        """Say of how many devices each fact holds."""
+        for fact, count in counts.items():
+            self._devices.labels(_listed(fact, FACTS)).set(count)
 
     def render(self) -> bytes:
         """Return the page that `/metrics` answers, for all processes."""

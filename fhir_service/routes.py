@@ -22,7 +22,7 @@ from fhir_service.exchange import (
     Services,
     answer,
 )
-from fhir_service.ingest import door
+from fhir_service.ingest import days_door, door, health_door, pairing_door, push
 from fhir_service.interactions import (
     compartment,
     create,
@@ -40,6 +40,7 @@ from fhir_service.operations import unknown
 from fhir_service.operations.table import OPERATIONS
 from fhir_service.rest.compression import compressed
 from fhir_service.rest.content import (
+    CSV,
     as_asked,
     refuse_long_queries,
     refuse_other_formats,
@@ -67,6 +68,7 @@ class Route:
         interaction: What the audit calls it.
         handler: Answers it.
         is_hot: Whether it is answered in front of Flask.
+        also: What it writes beside JSON.
 
     """
 
@@ -76,21 +78,24 @@ class Route:
     interaction: Interaction
     handler: Callable[..., Response]
     is_hot: bool = False
+    also: tuple[str, ...] = ()
 
 
-def _route(
+def _route(  # noqa: PLR0913 - one argument a column
     method: str,
     template: str,
     interaction: Interaction,
     handler: Callable[..., Response],
     *,
     is_hot: bool = False,
+    also: tuple[str, ...] = (),
 ) -> Route:
     pattern = template.replace("$", r"\$").replace("{type}", f"({TYPE})")
     pattern = pattern.replace("{id}", f"({ID})").replace("{version}", f"({ID})")
     pattern = pattern.replace("{operation}", f"({OPERATION})")
     pattern = pattern.replace("{member}", rf"({TYPE}|\*)")
     pattern = pattern.replace("{source}", r"([a-z0-9\-]{1,64})")
+    pattern = pattern.replace("{endpoint}", r"([a-z2-7]{26})")
     return Route(
         method=method,
         template=template,
@@ -98,6 +103,7 @@ def _route(
         interaction=interaction,
         handler=handler,
         is_hot=is_hot,
+        also=also,
     )
 
 
@@ -158,7 +164,26 @@ ROUTES: tuple[Route, ...] = (
     _route("PATCH", "/fhir/{type}/{id}", Interaction.PATCH, patch.patch),
     _route("DELETE", "/fhir/{type}", Interaction.DELETE, delete.delete_where),
     _route("DELETE", "/fhir/{type}/{id}", Interaction.DELETE, delete.delete),
+    _route("POST", "/device-data/pairings", Interaction.REGISTER, pairing_door.add),
+    _route("GET", "/device-data/pairings", Interaction.SEARCH, pairing_door.listing),
+    _route(
+        "POST",
+        "/device-data/pairings/{id}/notice",
+        Interaction.UPDATE,
+        pairing_door.tell,
+    ),
+    _route(
+        "DELETE", "/device-data/pairings/{id}", Interaction.REVOKE, pairing_door.revoke
+    ),
+    _route("GET", "/device-data/health", Interaction.SEARCH, health_door.health),
+    _route("GET", "/device-data/days", Interaction.READ, days_door.days, also=(CSV,)),
     _route("POST", "/device-data/{source}", Interaction.INGEST, door.receive),
+    *(
+        _route(
+            method, "/device-data/{source}/push/{endpoint}", Interaction.INGEST, handler
+        )
+        for method, handler in (("POST", push.receive), ("GET", push.shake))
+    ),
 )
 """Every path that is audited here; the first that matches answers."""
 
@@ -244,7 +269,7 @@ def _respond(
 def _handler(route: Route, names: tuple[str, ...]) -> Handler:
     def handle(exchange: Exchange) -> Response:
         refuse_long_queries(exchange.request)
-        refuse_other_formats(exchange.request)
+        refuse_other_formats(exchange.request, route.also)
         return as_asked(exchange.request, route.handler(exchange, *names))
 
     return handle

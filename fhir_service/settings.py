@@ -6,6 +6,7 @@ from the table below: `python -m fhir_service.settings > docs/settings.md`.
 
 import difflib
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -36,6 +37,9 @@ MASK = "***"
 """What stands in place of a secret."""
 
 Network = IPv4Network | IPv6Network
+Subscription = tuple[str, str]
+"""An MQTT topic filter, and the source of what comes under it."""
+
 Policy = Literal["deny", "basic-normal", "all-normal", "break-glass-only"]
 AuditWait = Literal["durable", "not-awaited"]
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -81,6 +85,19 @@ class Settings:
     page_lifetime_s: int
     session_lifetime_s: int
     second_factor_roles: tuple[str, ...]
+    mqtt_url: str
+    mqtt_user: str
+    mqtt_password: str = field(repr=False)
+    mqtt_password_file: Path | None
+    mqtt_ca: Path | None
+    mqtt_certificate: Path | None
+    mqtt_key: Path | None
+    mqtt_client_id: str
+    mqtt_group: str
+    mqtt_topics: tuple[Subscription, ...]
+    mqtt_acting_client: str
+    mqtt_receive_maximum: int
+    mqtt_session_s: int
     log_level: LogLevel
     log_format: LogFormat
     access_log: bool
@@ -220,6 +237,52 @@ def _networks(text: str) -> tuple[Network, ...]:
         raise ValueError(
             "must be addresses or networks with commas between, such as 10.0.0.0/8"
         ) from None
+
+
+_MQTT_URL = re.compile(r"mqtts?://(?:\[[0-9A-Fa-f:]+\]|[A-Za-z0-9.\-]+)(?::\d{1,5})?")
+_MQTT_LEVEL = re.compile(r"[^+#\x00-\x1f]*|\+")
+_SOURCE = re.compile(r"[a-z0-9\-]{1,64}")
+
+
+def _mqtt_url(text: str) -> str:
+    if text and not _MQTT_URL.fullmatch(text):
+        raise ValueError("must be mqtt://HOST or mqtts://HOST, perhaps with a port")
+    if text:
+        _port_of(text.partition("://")[2], text)
+    return text
+
+
+def _word(text: str) -> str:
+    """Return a name without spaces, or nothing."""
+    if not re.fullmatch(r"[\x21-\x7e]{0,128}", text):
+        raise ValueError("must be up to 128 printable ASCII characters without spaces")
+    return text
+
+
+def _mqtt_name(text: str) -> str:
+    """Return a client id or the name of a group (MQTT 5 §3.1.3.1, §4.8.2)."""
+    if not re.fullmatch(r"[A-Za-z0-9._\-]{0,64}", text):
+        raise ValueError("must be up to 64 letters, digits, dots, hyphens, underscores")
+    return text
+
+
+def _subscriptions(text: str) -> tuple[Subscription, ...]:
+    """Return topic filters and their sources (MQTT 5 §4.7.1)."""
+    found = []
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        topic, _, source = part.rpartition("=")
+        *levels, last = topic.split("/")
+        if not all(map(_MQTT_LEVEL.fullmatch, levels)) or not (
+            last == "#" or _MQTT_LEVEL.fullmatch(last)
+        ):
+            topic = ""
+        if not topic or topic.startswith("$share") or not _SOURCE.fullmatch(source):
+            raise ValueError(
+                "must be FILTER=SOURCE with commas between, such as "
+                "zigbee2mqtt/#=zigbee2mqtt"
+            )
+        found.append((topic, source))
+    return tuple(found)
 
 
 def _on_sqlite(values: Mapping[str, Any]) -> bool:
@@ -445,6 +508,101 @@ SETTINGS: tuple[Setting, ...] = (
         default_means="none",
     ),
     Setting(
+        name="mqtt_url",
+        parse=_mqtt_url,
+        default="",
+        means="Broker of `fhir-service mqtt`: `mqtts://HOST` (TLS, port 8883) or "
+        "`mqtt://HOST` (port 1883), perhaps with a port. The broker speaks MQTT 5.",
+        default_means="none",
+    ),
+    Setting(
+        name="mqtt_user",
+        parse=_word,
+        default="",
+        means="User name at the broker.",
+        default_means="none",
+    ),
+    Setting(
+        name="mqtt_password",
+        parse=_word,
+        default="",
+        means="Password at the broker; better in a file.",
+        default_means="none",
+    ),
+    Setting(
+        name="mqtt_password_file",
+        parse=_file,
+        default="",
+        means="File whose first line is the password at the broker.",
+        default_means="none",
+    ),
+    Setting(
+        name="mqtt_ca",
+        parse=_file,
+        default="",
+        means="File of the authorities (PEM) that the broker's certificate is "
+        "verified by.",
+        default_means="those of the system",
+    ),
+    Setting(
+        name="mqtt_certificate",
+        parse=_file,
+        default="",
+        means="File of the certificate (PEM) by which the broker knows the service.",
+        default_means="none",
+    ),
+    Setting(
+        name="mqtt_key",
+        parse=_file,
+        default="",
+        means="File of that certificate's private key (PEM, not encrypted).",
+        default_means="none",
+    ),
+    Setting(
+        name="mqtt_client_id",
+        parse=_mqtt_name,
+        default="fhir-service",
+        means="Name of the session at the broker; each process has its own.",
+    ),
+    Setting(
+        name="mqtt_group",
+        parse=_mqtt_name,
+        default="",
+        means="Name of a shared subscription, so that several processes divide the "
+        "messages among them. A broker repeats no retained message to a group.",
+        default_means="none: each process gets every message",
+    ),
+    Setting(
+        name="mqtt_topics",
+        parse=_subscriptions,
+        default="",
+        means="What is subscribed to, and as which source it is read: "
+        "`FILTER=SOURCE` with commas between, such as `zigbee2mqtt/#=zigbee2mqtt`. "
+        "The first filter that matches a topic decides.",
+        default_means="nothing",
+    ),
+    Setting(
+        name="mqtt_acting_client",
+        parse=_word,
+        default="",
+        means="Id of the registered client for whom messages are delivered.",
+        default_means="none",
+    ),
+    Setting(
+        name="mqtt_receive_maximum",
+        parse=_integer(1, 65_535),
+        default="2000",
+        means="Messages that the broker sends before the first of them is "
+        "acknowledged; many brokers have a limit of their own "
+        "(`max_inflight_messages` of Mosquitto).",
+    ),
+    Setting(
+        name="mqtt_session_s",
+        parse=_integer(0, 4_294_967_294),
+        default=str(7 * _DAY_S),
+        means="Seconds for which the broker keeps messages while the service is away.",
+    ),
+    Setting(
         name="log_level",
         parse=_one_of("debug", "info", "warning", "error"),
         default="info",
@@ -570,6 +728,20 @@ def _contradictions(values: Mapping[str, Any]) -> Iterable[str]:
             f"{PREFIX}DEVICE_BODY_BYTES."
         )
     yield from _tls_contradictions(values)
+    yield from _mqtt_contradictions(values)
+
+
+def _mqtt_contradictions(values: Mapping[str, Any]) -> Iterable[str]:
+    certificate, key = values["mqtt_certificate"], values["mqtt_key"]
+    if (certificate is None) != (key is None):
+        yield f"{PREFIX}MQTT_CERTIFICATE and {PREFIX}MQTT_KEY must be set together."
+    if values["mqtt_password"] and values["mqtt_password_file"]:
+        yield (
+            f"{PREFIX}MQTT_PASSWORD and {PREFIX}MQTT_PASSWORD_FILE exclude each other."
+        )
+    is_plain = not values["mqtt_url"].startswith("mqtts:")
+    if is_plain and (certificate or values["mqtt_ca"]):
+        yield f"{PREFIX}MQTT_URL must begin with mqtts: where certificates are set."
 
 
 def _tls_contradictions(values: Mapping[str, Any]) -> Iterable[str]:
@@ -607,12 +779,16 @@ def shown(settings: Settings) -> dict[str, str]:
 def _text(value: object, name: str) -> str:
     if name == "database_url":
         return masked_url(str(value))
+    if name == "mqtt_password":
+        return MASK if value else ""
     if value is None:
         return ""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, tuple):
-        return ",".join(map(str, value))
+        return ",".join(
+            "=".join(one) if isinstance(one, tuple) else str(one) for one in value
+        )
     return str(value)
 
 

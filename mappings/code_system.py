@@ -191,12 +191,19 @@ _KINDS = {
         "Heart rate series",
         "Heart rates at a constant distance in time; not a spot heart rate.",
     ),
+    "hrv-rmssd-series": Concept(
+        "Heart rate variability RMSSD series",
+        "RMSSD of successive intervals at a constant distance in time.",
+    ),
     "rr-interval-series": Concept(
         "R-R interval series", "Successive times between heartbeats."
     ),
     "ecg-classification": Concept(
         "Rhythm classification of an electrocardiogram",
         "What the device's own algorithm says of a recording; not a finding.",
+    ),
+    "vascular-age": Concept(
+        "Vascular age", "Age that the maker derives from the stiffness of the vessels."
     ),
     "atrial-fibrillation-burden": Concept(
         "Atrial fibrillation burden",
@@ -208,6 +215,12 @@ _KINDS = {
     "skin-temperature-baseline": Concept(
         "Skin temperature baseline",
         "The wearer's usual skin temperature, from which a deviation is counted.",
+    ),
+    "extracellular-water-mass": Concept(
+        "Extracellular water mass", "Mass of the body's water outside its cells."
+    ),
+    "intracellular-water-mass": Concept(
+        "Intracellular water mass", "Mass of the body's water inside its cells."
     ),
     "visceral-fat-index": Concept(
         "Visceral fat index", "The maker's own index of visceral fat."
@@ -244,8 +257,15 @@ _KINDS = {
         "Breathing disturbance index",
         "Breathing disturbances an hour of sleep, as the device counts them.",
     ),
+    "sleep-cycles": Concept(
+        "Sleep cycles", "Number of sleep cycles, as the device counts them."
+    ),
     "sleep-movement": Concept(
         "Movement during sleep", "Movement in the maker's own measure, without unit."
+    ),
+    "whoop-sleep-consistency": Concept(
+        "WHOOP sleep consistency",
+        "WHOOP's own score of how regular the times of sleep are, 0 to 100.",
     ),
     "nap": Concept("Nap", "Whether the session is a nap."),
     "oura-sleep-score": Concept("Oura sleep score", "Oura's own score, 0 to 100."),
@@ -268,6 +288,38 @@ _KINDS = {
     "garmin-body-battery": Concept(
         "Garmin body battery",
         "Garmin's own score of the wearer's energy, 0 to 100; not a device's battery.",
+    ),
+    "hrv-rmssd-maximum": Concept(
+        "Heart rate variability RMSSD maximum",
+        "Highest RMSSD of the five-minute intervals of the effective period.",
+    ),
+    "garmin-stress-level-mean": Concept(
+        "Garmin stress level mean", "Mean of the stress levels of the effective period."
+    ),
+    "garmin-stress-level-maximum": Concept(
+        "Garmin stress level maximum",
+        "Highest of the stress levels of the effective period.",
+    ),
+    "garmin-body-battery-minimum": Concept(
+        "Garmin Body Battery minimum",
+        "Lowest Body Battery score of the effective period.",
+    ),
+    "garmin-body-battery-maximum": Concept(
+        "Garmin Body Battery maximum",
+        "Highest Body Battery score of the effective period.",
+    ),
+    "garmin-body-battery-charged": Concept(
+        "Garmin Body Battery charged",
+        "Points that the Body Battery score gained in the effective period.",
+    ),
+    "garmin-body-battery-drained": Concept(
+        "Garmin Body Battery drained",
+        "Points that the Body Battery score lost in the effective period.",
+    ),
+    "garmin-fitness-age": Concept(
+        "Garmin fitness age",
+        "Age of which the estimated maximal oxygen uptake would be typical; Garmin's"
+        " own estimate.",
     ),
     "garmin-training-readiness": Concept(
         "Garmin training readiness", "Garmin's own score, 0 to 100."
@@ -294,6 +346,10 @@ _KINDS = {
     ),
     "rest-duration": Concept(
         "Duration of rest", "Time that the device classed as rest while awake."
+    ),
+    "rest-and-sleep-duration": Concept(
+        "Duration of rest and sleep",
+        "Time that the device classed as rest, sleep included.",
     ),
     "mood-valence": Concept(
         "Mood valence",

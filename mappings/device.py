@@ -4,7 +4,7 @@ https://hl7.org/fhir/R4/device.html
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -64,6 +64,13 @@ _POINTER = re.compile(r"<\w+:\s*0x[0-9A-Fa-f]+>")
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 
+_UDI_SERIAL = re.compile(r"\(21\)[^(]|/S[^/]|/\$\+|/\$\$\+|=,")
+"""The serial number in a UDI of GS1 (application identifier 21), of HIBCC (`/S`, `/$+`,
+`/$$+`) or of ICCBBA (`=,`), as the FDA's list of UDI formats has them."""
+
+_NO_SERIALS = frozenset({"default", "n/a", "na", "none", "null", "unknown"})
+"""What stands in the place of a serial number where there is none."""
+
 _MAX_TEXT = 256
 """Characters of a maker's or model's name; more is not a name."""
 
@@ -79,26 +86,97 @@ def stable_text(value: str | None) -> str | None:
 def unit_identity(source: str, clue: DeviceClue) -> str:
     """Return a text that is equal for two clues exactly where the unit is the same.
 
-    An identifier whose system is known is the same unit through every source; else the
-    source is part of it. Then the UDI, or the maker's serial number; without any of
-    them the maker, model, name and hardware stand in. Software and firmware are no
-    part of it, since they are updated.
+    An identifier whose system is known is the same unit through every source, and so
+    is a UDI with a serial number, and the serial number of a maker: any of them is
+    known again when another source tells it. Else the source is part of it; without
+    an identifier the maker, model, name and hardware stand in. A UDI without a serial
+    number is a model, and a serial number like `0000` or `unknown` is none. Software
+    and firmware are no part of it, since they are updated.
     """
-    identifier, serial = stable_text(clue.identifier), stable_text(clue.serial)
-    udi = stable_text(clue.udi)
+    identifier, serial = stable_text(clue.identifier), _serial(clue.serial)
+    udi, maker = stable_text(clue.udi), stable_text(clue.manufacturer)
     if identifier is not None and clue.system is not None:
         members: tuple[str | None, ...] = ("identifier", clue.system, identifier)
     elif identifier is not None:
         members = ("source identifier", source, identifier)
-    elif udi is not None:
+    elif udi is not None and _UDI_SERIAL.search(udi) is not None:
         members = ("udi", udi)
+    elif serial is not None and maker is not None:
+        members = ("serial", maker, serial)
     elif serial is not None:
-        maker, model = stable_text(clue.manufacturer), stable_text(clue.model)
-        members = ("serial", source, maker, model, serial)
+        members = ("source serial", source, stable_text(clue.model), serial)
     else:
         described = (clue.manufacturer, clue.model, clue.name, clue.hardware)
         members = ("description", source, *map(stable_text, described))
     return "\x1f".join("" if one is None else one.casefold() for one in members)
+
+
+def _serial(value: str | None) -> str | None:
+    """Return a serial number, unless it is what stands where there is none."""
+    text = stable_text(value)
+    if text is None or text.casefold() in _NO_SERIALS or len(set(text)) == 1:
+        return None
+    return text
+
+
+def clues_of(device: Mapping[str, Any]) -> Iterator[DeviceClue]:
+    """Yield a clue for each thing that tells which unit a Device stands for.
+
+    Each leads to the unit through every source; what only one source would know is
+    left out.
+    """
+    for identifier in _objects(device.get("identifier")):
+        system, value = identifier.get("system"), identifier.get("value")
+        if isinstance(system, str) and isinstance(value, str):
+            yield DeviceClue(identifier=value, system=system)
+    for carrier in _objects(device.get("udiCarrier")):
+        text = carrier.get("carrierHRF")
+        if isinstance(text, str) and _UDI_SERIAL.search(text) is not None:
+            yield DeviceClue(udi=text)
+    maker, serial = device.get("manufacturer"), device.get("serialNumber")
+    if isinstance(maker, str) and isinstance(serial, str) and _serial(serial):
+        yield DeviceClue(manufacturer=maker, serial=serial)
+
+
+def other_clues(clue: DeviceClue) -> tuple[DeviceClue, ...]:
+    """Return the other clues by which the same unit may be known already.
+
+    One source tells the serial number alone, the next an identifier beside it.
+    """
+    told = {
+        "udiCarrier": [{"carrierHRF": stable_text(clue.udi)}],
+        "manufacturer": stable_text(clue.manufacturer),
+        "serialNumber": stable_text(clue.serial),
+    }
+    same = unit_identity("", clue)
+    return tuple(one for one in clues_of(told) if unit_identity("", one) != same)
+
+
+def _objects(value: object) -> Iterator[Mapping[str, Any]]:
+    if isinstance(value, list):
+        yield from (one for one in value if isinstance(one, dict))
+
+
+def with_versions(device: Mapping[str, Any], clue: DeviceClue) -> dict[str, Any] | None:
+    """Return a Device with the versions that a clue tells; None where it has them.
+
+    Versions of which the clue says nothing stay, and so do those of other types.
+    """
+    told = {_version_code(one): one for one in _versions(clue)}
+    before = list(_objects(device.get("version")))
+    known = {_version_code(one): one.get("value") for one in before}
+    if all(known.get(code) == one["value"] for code, one in told.items()):
+        return None
+    kept = [told.pop(_version_code(one), one) for one in before]
+    return {**device, "version": [*kept, *told.values()]}
+
+
+def _version_code(version: Mapping[str, Any]) -> str | None:
+    """Return the MDC code that says which version it is."""
+    for coding in _objects((version.get("type") or {}).get("coding")):
+        if coding.get("system") == _MDC:
+            return str(coding.get("code"))
+    return None
 
 
 def _identifiers(

@@ -18,15 +18,18 @@ class Reason(StrEnum):
     INVALID_VALUE = "invalid-value"
     MALFORMED = "malformed"
     NEGATIVE_INTERVAL = "negative-interval"
+    NO_NOTICE = "no-notice"
     NO_OFFSET = "no-offset"
     NO_TIME = "no-time"
     NO_UNIT = "no-unit"
+    NOTICE = "notice"
     TRUNCATED = "truncated"
     UNKNOWN_DEVICE = "unknown-device"
     UNKNOWN_KIND = "unknown-kind"
     UNKNOWN_PATIENT = "unknown-patient"
     UNKNOWN_SOURCE_ID = "unknown-source-id"
     UNKNOWN_UNIT = "unknown-unit"
+    UNVERIFIED = "unverified"
 
 
 class DeviceClue(NamedTuple):
@@ -127,6 +130,8 @@ class Measurement(NamedTuple):
         patient: The source's own name for the patient, to be resolved; or None.
         flags: Names in `mappings.code_system.FLAGS`: what the data says against
             itself.
+        calibration: State of the sensor's calibration where the source tells it, in
+            `mappings.device_metric.CALIBRATIONS`; it is no part of the reading.
 
     """
 
@@ -148,6 +153,7 @@ class Measurement(NamedTuple):
     records: int = 1
     patient: str | None = None
     flags: tuple[str, ...] = ()
+    calibration: str | None = None
 
 
 class Refusal(NamedTuple):

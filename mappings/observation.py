@@ -207,6 +207,7 @@ def content_digest(measurement: Measurement, key: bytes) -> bytes:
         _records,
         _patient,
         _flags,
+        _calibration,
     ) = measurement
     number = value.text if type(value) is Number else value
     content = (

@@ -201,6 +201,9 @@ _COUNTS = b"\x10"
 _BASIS = b"\x11"
 _LAST_TAG = 0x11
 
+_LONG = 0x80
+"""From here on a length takes more than one byte."""
+
 _PART = "\x00"
 _ITEM = "\x1e"
 
@@ -394,7 +397,10 @@ def _fields(data: bytes) -> dict[int, bytes]:
         tag = data[at]
         if not last < tag <= _LAST_TAG:
             raise EntryError("The entry has a field that is unknown or out of order.")
-        length, at = read_varint(data, at + 1)
+        # Most are short: one byte says how long, and a call would cost more than it.
+        length, at = data[at + 1], at + 2
+        if length >= _LONG:
+            length, at = read_varint(data, at - 1)
         value = data[at : at + length]
         if len(value) != length:
             raise EntryError("A field of the entry is cut off.")
@@ -420,6 +426,7 @@ def _request(
     return None if request is None else request.decode()
 
 
+@lru_cache(maxsize=1024)
 def _split(value: bytes) -> tuple[str, ...]:
     return tuple(value.decode().split(_PART)) if value else ()
 
@@ -434,6 +441,8 @@ def _split_pseudonyms(value: bytes) -> tuple[bytes, ...]:
 
 
 def _split_counts(value: bytes) -> tuple[tuple[str, int], ...]:
+    if not value:
+        return ()
     parts = _split(value)
     return tuple(
         (name, int(number))
@@ -441,6 +450,7 @@ def _split_counts(value: bytes) -> tuple[tuple[str, int], ...]:
     )
 
 
+@lru_cache(maxsize=4096)
 def _split_bases(value: bytes) -> tuple[Basis, ...]:
     if not value:
         return ()

@@ -95,14 +95,25 @@ def to_review(
     return reviews, total
 
 
-def review(
+def review(  # noqa: PLR0913, PLR0917 - what a review is made of
     services: AuthServices,
     account: Account,
     break_glass_id: str,
     verdict: Verdict,
     address: str,
+    note: str = "",
 ) -> bool:
-    """Store a verdict; False where it is not this person's to give, or was given."""
+    """Store a verdict; False where it is not this person's to give, or was given.
+
+    Args:
+        services: What authorization takes from outside.
+        account: Who reviews.
+        break_glass_id: What is reviewed.
+        verdict: What the review says.
+        address: Where it was sent from.
+        note: Why; kept sealed for the patient.
+
+    """
     now = services.clock()
 
     def work(transaction: Transaction) -> bool:
@@ -115,6 +126,7 @@ def review(
             by=account.user_id,
             verdict=verdict.value,
             now=now,
+            note=_sealed(services, transaction, told.use, note),
         ):
             return False
         event = event_of(
@@ -143,6 +155,16 @@ def _may_review(snapshot: Snapshot, account: Account, told: Told) -> bool:
     return account.organization is None or (
         state is not None and state.organization == account.organization
     )
+
+
+def _sealed(
+    services: AuthServices, transaction: Transaction, use: BreakGlass, note: str
+) -> bytes | None:
+    """Return a reviewer's note as it is kept, bound to what it is about."""
+    if not note:
+        return None
+    seal = services.secrets.sealer(transaction, use.patient_key)
+    return seal(b"review " + bond_of(use.break_glass_id) + note.encode())
 
 
 def _note(services: AuthServices, snapshot: Snapshot, use: BreakGlass) -> str | None:

@@ -224,6 +224,11 @@ FIGURES: Mapping[str, Row] = MappingProxyType(
         ),
         "code.help": Row("fhir-service --help", "ms", at_most(100)),
         "import.records": Row("import of an Apple Health export", "records/s"),
+        "mqtt.rate": Row(
+            "SQLite: messages of an MQTT broker, stored and acknowledged",
+            "messages/s",
+            at_least(3_000),
+        ),
         "audit.verify": Row("verification of the audit log", "rows/s"),
         "decision.cold-1": Row("decision, cold, 1 provision, 120 signatures", "ms"),
         "decision.cold-10": Row("decision, cold, 10 provisions", "ms"),

@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 
-from fhir_service.bench import code, machine
+from fhir_service.bench import code, machine, mqtt
 from fhir_service.bench.consents import mixed_page, withdrawals
 from fhir_service.bench.decisions import decisions
 from fhir_service.bench.figures import FIGURES, GROUPS, Measured, not_measured
@@ -152,6 +152,15 @@ class Run:
         with stage(self.folder / "import") as opened:
             yield importing(opened, self.plan.export_days)
 
+    def mqtt(self) -> Iterator[Measured]:
+        """Yield how fast messages of a broker are stored."""
+        self.tell("taking messages from an MQTT broker")
+        try:
+            with stage(self.folder / "mqtt") as opened:
+                yield mqtt.rate(opened, self.folder, self.plan.stretch)
+        except mqtt.NoMosquitto as error:
+            yield from not_measured("mqtt", str(error))
+
     def audit(self) -> Iterator[Measured]:
         """Yield how fast the audit log is verified."""
         filled = self.sqlite
@@ -204,6 +213,7 @@ _STEPS: Mapping[Callable[[Run], Iterator[Measured]], tuple[str, ...]] = (
             Run.postgresql: POSTGRESQL,
             Run.code: ("code",),
             Run.imported: ("import",),
+            Run.mqtt: ("mqtt",),
             Run.decision: ("decision",),
             Run.consents: ("consents",),
             Run.tokens: ("tokens",),

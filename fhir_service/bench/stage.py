@@ -180,7 +180,7 @@ def _token(
         scopes=scopes,
         purposes=("TREAT",),
         organization=organization,
-        sources=("open-mhealth", "apple-health"),
+        sources=("open-mhealth", "apple-health", "zigbee2mqtt"),
         created=now,
     )
 

@@ -21,6 +21,10 @@ from fhir_service.storage.keys import DataKeyError
 from fhir_service.storage.tables import SHARED
 
 
+_REFUSING = frozenset({401, 403, 404})
+"""Statuses that refuse an officer what she asks for."""
+
+
 class Subject(NamedTuple):
     """A patient of a row.
 
@@ -157,6 +161,7 @@ def asked(  # noqa: PLR0913 - one argument a part of the record
     request_id: str = "",
     patients: Iterable[str] = (),
     interaction: Interaction = Interaction.AUDIT_READ,
+    status: int = 200,
 ) -> None:
     """Record, durably, that an officer reads the log.
 
@@ -167,6 +172,7 @@ def asked(  # noqa: PLR0913 - one argument a part of the record
         request_id: Joins it with the client's log.
         patients: Ids of the patients asked for.
         interaction: `audit-read`, or `export` for what leaves as a file.
+        status: The HTTP status of the answer; one that refuses is a denial.
 
     """
 
@@ -174,8 +180,8 @@ def asked(  # noqa: PLR0913 - one argument a part of the record
         record = AuditRecord(
             time_us=services.clock(),
             interaction=interaction,
-            outcome=Outcome.ALLOWED,
-            status=200,
+            outcome=Outcome.DENIED if status in _REFUSING else Outcome.ALLOWED,
+            status=status,
             request_id=request_id,
             request=request,
             resource_type="AuditEvent",

@@ -4,6 +4,7 @@ The HTTP door, a vendor's push and the MQTT subscriber end here; they differ in 
 speak for which source, and in what they answer.
 """
 
+import codecs
 import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -12,10 +13,12 @@ from conformance import fhir_json
 from conformance.issues import FHIRError, IssueType
 from fhir_service.auth.bearer import Grant
 from fhir_service.exchange import Services
-from fhir_service.ingest import sources
+from fhir_service.ingest import phd, sources
 from fhir_service.ingest.delivery import Delivery
 from fhir_service.ingest.intake import Origin, take
+from fhir_service.ingest.paired import paired_zone
 from fhir_service.ingest.receipt import Receipt
+from mappings.vendors.hl7_phd import parts
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -31,7 +34,8 @@ class Arrival:
         origin: What the audit says of how it came.
         received_us: When, microseconds since 1970.
         patient_id: The Patient that the request names, or None.
-        zone: IANA name of the zone of local times, where the request gives one.
+        zone: IANA name of the zone of local times, where the request gives one; else
+            that of the patient's pairing with the source holds, if it has one.
         gateway: What brought it, such as a broker's name; goes into Provenance.
 
     """
@@ -55,11 +59,17 @@ def arrive(services: Services, arrival: Arrival) -> Receipt:
             as duplicate when sent again.
 
     """
+    if arrival.source == phd.SOURCE:
+        return _uploaded(services, arrival)
     with services.database.read() as snapshot:
         vendor = sources.find(snapshot, arrival.source)
+        zone = arrival.zone or paired_zone(
+            snapshot, arrival.source, arrival.patient_id, arrival.received_us
+        )
     if vendor is None:
         raise FHIRError(IssueType.NOT_FOUND, "There is no such source here.")
-    payload = fhir_json.loads_foreign(arrival.body)
+    body = arrival.body.removeprefix(codecs.BOM_UTF8)
+    payload = fhir_json.loads_foreign(body)
     if not isinstance(payload, dict | list):
         raise FHIRError(
             IssueType.STRUCTURE, "The payload is a JSON object, or a list of them."
@@ -74,13 +84,36 @@ def arrive(services: Services, arrival: Arrival) -> Receipt:
         grant=arrival.grant,
         payload_sha256=hashlib.sha256(arrival.body).digest(),
         received_us=arrival.received_us,
-        raw=arrival.body,
-        zone=arrival.zone,
+        raw=body,
+        zone=zone,
         gateway=arrival.gateway,
     )
     # A body that cannot be read as a whole is refused before any of it is stored.
-    readings = list(vendor.parse(payload, received_at=received, zone=arrival.zone))
+    readings = list(vendor.parse(payload, received_at=received, zone=zone))
     receipt = take(services, delivery, arrival.origin, readings)
-    for fate, count in receipt.counts.items():
-        services.metrics.ingested(source=arrival.source, outcome=fate.word, count=count)
+    _count(services, receipt)
     return receipt
+
+
+def _uploaded(services: Services, arrival: Arrival) -> Receipt:
+    """Store what a personal health gateway uploads: resources, no measurements."""
+    delivery = Delivery(
+        source=phd.SOURCE,
+        parser=phd.PARSER,
+        identifier_system=parts.SYSTEM,
+        is_registered=False,
+        patient_id=arrival.patient_id,
+        grant=arrival.grant,
+        payload_sha256=hashlib.sha256(arrival.body).digest(),
+        received_us=arrival.received_us,
+        raw=arrival.body.removeprefix(codecs.BOM_UTF8),
+        gateway=arrival.gateway,
+    )
+    receipt = phd.take_upload(services, delivery, arrival.origin)
+    _count(services, receipt)
+    return receipt
+
+
+def _count(services: Services, receipt: Receipt) -> None:
+    for fate, count in receipt.counts.items():
+        services.metrics.ingested(source=receipt.source, outcome=fate.word, count=count)

@@ -12,7 +12,7 @@ from consent.audit.entry import Interaction
 from fhir_service.access import within
 from fhir_service.auth.bearer import Grant, InsufficientScope, require
 from fhir_service.exchange import Exchange
-from fhir_service.ingest import sources
+from fhir_service.ingest import phd, sources
 from fhir_service.ingest.arrival import Arrival, arrive
 from fhir_service.ingest.intake import Origin
 from fhir_service.rest.content import refuse_other_bodies
@@ -38,7 +38,7 @@ def receive(exchange: Exchange, source: str) -> Response:
     with services.database.read() as snapshot:
         grant = exchange.granted(snapshot)
         vendor = sources.find(snapshot, source)
-    if vendor is None or not vendor.media_types:
+    if source != phd.SOURCE and (vendor is None or not vendor.media_types):
         raise FHIRError(IssueType.NOT_FOUND, _NO_SOURCE)
     _may_speak_for(grant, source)
     refuse_other_bodies(request)
@@ -69,6 +69,7 @@ def receive(exchange: Exchange, source: str) -> Response:
 _NO_SOURCE = (
     "There is no such source here; there are "
     f"{', '.join(sorted(name for name, one in VENDORS.items() if one.media_types))}, "
+    f"{phd.SOURCE} "
     "and those that templates describe."
 )
 

@@ -4,7 +4,7 @@ A delivery of any size goes in by transactions of `TRANSACTION` readings, so tha
 does not hold the writer; each has its own audit leaf.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -65,9 +65,21 @@ class _Progress:
 
 
 def take(
-    services: Services, delivery: Delivery, origin: Origin, readings: Iterable[Reading]
+    services: Services,
+    delivery: Delivery,
+    origin: Origin,
+    readings: Iterable[Reading],
+    done: Callable[[int, Receipt], None] = lambda _count, _receipt: None,
 ) -> Receipt:
     """Store what may be stored, and account for all of it.
+
+    Args:
+        services: Where it is stored.
+        delivery: What it came with.
+        origin: What the audit says of how it came.
+        readings: What was read.
+        done: Told after each transaction how many readings are accounted for, and
+            how.
 
     Raises:
         FHIRError: what made the first transaction fail; of a later one, the same type
@@ -76,9 +88,10 @@ def take(
     """
     receipt = Receipt(source=delivery.source)
     progress = _Progress()
+    count = 0
     for part in _parts(iter(readings)):
         try:
-            done, progress = _transacted(services, delivery, origin, part, progress)
+            account, progress = _transacted(services, delivery, origin, part, progress)
         except Exception as error:  # the client must hear that a part is stored
             if not receipt.received:
                 raise
@@ -86,7 +99,9 @@ def take(
                 _log.error("failed", **describe(error))
                 services.metrics.failed("handler")
             raise _interrupted(error, receipt) from error
-        receipt.merge(done)
+        receipt.merge(account)
+        count += len(part)
+        done(count, receipt)
     if receipt.received and not progress.kept.is_done:
         services.database.write(
             lambda transaction: keep(services, transaction, delivery, progress.kept)

@@ -14,12 +14,16 @@ from fhir_service.ingest.candidates import (
 )
 from fhir_service.ingest.constants import Constants, Shapes
 from fhir_service.ingest.delivery import Delivery
+from fhir_service.ingest.device_metrics import DeviceMetrics
+from fhir_service.ingest.device_notes import DeviceNotes
+from fhir_service.ingest.resolve import Wearer
 from fhir_service.ingest.unit_devices import UnitDevices
 from fhir_service.rest.instant import fhir_instant
 from fhir_service.storage import (
     batches,
     concepts,
     counters,
+    device_states,
     mentions,
     observations,
     programs,
@@ -31,6 +35,8 @@ from fhir_service.storage import (
 from fhir_service.storage.engine import Transaction
 from fhir_service.storage.repository import Repository
 from fhir_service.storage.resources import Stored
+from mappings.measurement import Measurement
+from mappings.normalise import MAX_SKEW_US
 
 Known = dict[bytes, tuple[int, bytes]]
 """Source key → row and content digest of what is stored."""
@@ -42,19 +48,22 @@ Shaped = tuple[Candidate, Constants]
 class Observing:
     """Writes what was decided on, in one transaction and under one batch."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - the parts that meet here
         self,
         transaction: Transaction,
         repository: Repository,
         delivery: Delivery,
         shapes: Shapes,
         devices: UnitDevices,
+        metrics: DeviceMetrics,
     ) -> None:
         self._transaction = transaction
         self._repository = repository
         self._delivery = delivery
         self._shapes = shapes
         self._devices = devices
+        self._metrics = metrics
+        self._notes = DeviceNotes(delivery)
         self._number = 0
         self._after_row = counters.current(transaction, "row")
         self.written: list[int] = []
@@ -121,6 +130,7 @@ class Observing:
                 concepts.add_row_codings(transaction, key, row, constants.codings)
         for reference in dict.fromkeys(candidate.device for candidate, _ in fresh):
             self._store_device(reference)
+        self._notes.stored(key, [candidate for candidate, _ in fresh])
 
     def _insert_resources(
         self, key: int, fresh: Sequence[Shaped], made: Sequence[int], known: Known
@@ -255,6 +265,34 @@ class Observing:
         )
         source_keys.amend(transaction, key, candidate.key, candidate.content)
         self.written.append(written.stored.seq)
+        self._notes.stored(key, [candidate])
+
+    def ahead(self, wearer: Wearer, measurement: Measurement) -> None:
+        """Note a reading that was refused since it is of a time to come.
+
+        What has begun, such as the total of today, says nothing of a clock.
+        """
+        start_us = measurement.start_us
+        if start_us - self._delivery.received_us <= MAX_SKEW_US:
+            return
+        reference = self._devices.collected(wearer, measurement.device)
+        if reference is not None:
+            self._notes.ahead(wearer.state.key, reference, start_us)
+
+    def finish(self) -> None:
+        """Add what the readings tell of their Devices to what is known of these."""
+        for reference, note in self._notes.of.items():
+            if note.clue is not None:
+                written = self._devices.renew(
+                    reference, note.clue, note.versions_at, self._batch()
+                )
+                if written is not None:
+                    self.written.append(written)
+            if note.calibrations:
+                self.written += self._metrics.keep(reference, note, self._batch())
+        device_states.note(
+            self._transaction, list(self._notes.states(self._devices.row_of))
+        )
 
     def delete(self, old: Stored) -> None:
         """Store the version that says that the source has deleted an Observation."""

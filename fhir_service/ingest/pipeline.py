@@ -12,6 +12,7 @@ from fhir_service.access import Gate
 from fhir_service.ingest.candidates import Candidate
 from fhir_service.ingest.constants import Constants, Shapes
 from fhir_service.ingest.delivery import Delivery
+from fhir_service.ingest.device_metrics import DeviceMetrics
 from fhir_service.ingest.observing import Known, Observing
 from fhir_service.ingest.receipt import Fate, Item, Receipt
 from fhir_service.ingest.recognition import DELETED, Recognition
@@ -94,7 +95,12 @@ class Batch:
             transaction, repository, gate, delivery, self._resolver
         )
         self._observing = Observing(
-            transaction, repository, delivery, self._shapes, self._devices
+            transaction,
+            repository,
+            delivery,
+            self._shapes,
+            self._devices,
+            DeviceMetrics(transaction, repository, gate, delivery, self._devices),
         )
         self.receipt = Receipt(source=delivery.source)
         self.patients: set[str] = set()
@@ -127,6 +133,7 @@ class Batch:
                 self._deleted(reading)
         for key, decided in by_patient.items():
             self._store(key, decided)
+        self._observing.finish()
 
     def _out_of_scope(self, reading: OutOfScope) -> None:
         self.receipt.add(
@@ -219,8 +226,10 @@ class Batch:
             self.keys.add(wearer.state.key)
         if isinstance(normalised, Refusal):
             self._refuse(normalised._replace(payload=measurement), _kept_under(wearer))
+            if normalised.reason is Reason.FUTURE and isinstance(wearer, Wearer):
+                self._observing.ahead(wearer, measurement)
         elif isinstance(wearer, Unresolved):
-            self._refuse(_unattributed(measurement, wearer), SHARED)
+            self._refuse(_unattributed(measurement, wearer), wearer.key)
         else:
             self._decide(normalised, wearer, by_patient)
 

@@ -151,6 +151,7 @@ class Parts:
                 fhir_json.dumps(
                     {
                         "patient": delivery.patient_id,
+                        "zone": delivery.zone,
                         "payload": portable(refusal.payload),
                         "parsed": _PARSED.get(type(refusal.payload), False),
                     }

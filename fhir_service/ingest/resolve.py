@@ -1,85 +1,60 @@
-"""Whose measurement it is, and which Device made it; by identifier, never a guess."""
+"""Whose measurement it is, and which Device made it; by identifier, never a guess.
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+A pairing counts at the time of the measurement, so that each is looked at by its time;
+what is asked of the database is asked once for each account or unit of a transaction.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from conformance import fhir_json
 from fhir_service.auth import local
 from fhir_service.ingest.delivery import Delivery
-from fhir_service.storage import devices, patients, resources, rows, types
-from fhir_service.storage.engine import Transaction
+from fhir_service.ingest.paired import Pairings, is_identified, pairings_of
+from fhir_service.ingest.wearers import (
+    DIFFERENT,
+    NO_CLUE,
+    NO_DEVICE,
+    NO_USER,
+    NOT_ASKED_FOR,
+    NOT_NAMED,
+    NOT_THEN,
+    OF_ANOTHER,
+    SEVERAL_USERS,
+    SEVERAL_WEARERS,
+    Claim,
+    Unresolved,
+    Wearer,
+    fault_of,
+)
+from fhir_service.storage import (
+    devices,
+    patients,
+    resources,
+    rows,
+    source_grants,
+    types,
+)
+from fhir_service.storage.engine import Snapshot, Transaction
 from fhir_service.storage.patients import PatientState
 from fhir_service.storage.repository import Repository
+from fhir_service.storage.source_grants import SourceGrant
 from fhir_service.storage.tokens import identifier_token
 from fhir_service.storage.units import unit_hash
-from mappings.measurement import DeviceClue, Measurement, Reason
+from mappings.measurement import DeviceClue, Measurement
+
+__all__ = ["Resolver", "Unresolved", "Wearer", "device_reference"]
 
 _GONE = frozenset({"inactive", "entered-in-error"})
 """Device.status that ends a registration."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unresolved:
-    """Why a measurement cannot be attributed."""
+class _Met(NamedTuple):
+    """An account or unit that was met, and whose it was under which pairings."""
 
-    reason: Reason
-    detail: str
-
-
-_NOT_NAMED = Unresolved(
-    Reason.UNKNOWN_PATIENT, "Neither request nor payload names a patient."
-)
-_NOT_ASKED_FOR = Unresolved(
-    Reason.UNKNOWN_PATIENT, "The patient named by the request is not here."
-)
-_NO_USER = Unresolved(Reason.UNKNOWN_PATIENT, "The payload's user is no patient here.")
-_SEVERAL_USERS = Unresolved(
-    Reason.AMBIGUOUS_WEARER, "The payload's user is several patients."
-)
-_DIFFERENT = Unresolved(
-    Reason.AMBIGUOUS_WEARER, "Request and payload name different patients."
-)
-_NO_CLUE = Unresolved(Reason.UNKNOWN_DEVICE, "The payload names no device.")
-_NO_DEVICE = Unresolved(
-    Reason.UNKNOWN_DEVICE, "No registered Device has this identifier."
-)
-_SEVERAL_WEARERS = Unresolved(
-    Reason.AMBIGUOUS_WEARER, "Devices of several patients have this identifier."
-)
-_SEVERAL_ROOMS = Unresolved(
-    Reason.AMBIGUOUS_WEARER, "Devices in several rooms have this identifier."
-)
-_OF_ANOTHER = Unresolved(
-    Reason.UNKNOWN_PATIENT, "The device is registered for another patient."
-)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Wearer:
-    """Whose measurement it is, and where it was taken.
-
-    Attributes:
-        state: The patient.
-        device: The registered Device, as `Device/id`, where the source needs one.
-        room: `Location/id` of a sensor in a room.
-        stranger: What the deliverer is told where collecting is not permitted: the
-            answer for a patient who is not here. None for the patient's custodian.
-
-    """
-
-    state: PatientState
-    device: str | None = None
-    room: str | None = None
-    stranger: Unresolved | None = None
-
-
-class _Registered(NamedTuple):
-    """A Device that stands for a sensor."""
-
-    state: PatientState
-    reference: str
-    room: str | None
+    pairings: Pairings
+    answers: dict[int, Wearer | Unresolved]
 
 
 class Resolver:
@@ -91,49 +66,117 @@ class Resolver:
         self._transaction = transaction
         self._repository = repository
         self._delivery = delivery
-        self._wearers: dict[
-            tuple[str | None, DeviceClue | None], Wearer | Unresolved
-        ] = {}
+        self._met: dict[tuple[str | None, DeviceClue | None], _Met] = {}
         self._units: dict[tuple[int, DeviceClue], tuple[bytes, int | None]] = {}
 
     def wearer(self, measurement: Measurement) -> Wearer | Unresolved:
         """Return whose measurement it is."""
-        clue = measurement.device if self._delivery.is_registered else None
-        at = (measurement.patient, clue)
-        found = self._wearers.get(at)
+        named, clue = measurement.patient, self._clue(measurement.device)
+        met = self._met.get((named, clue))
+        if met is None:
+            met = self._met[(named, clue)] = self._meet(named, clue)
+        bits = met.pairings.at(measurement.start_us)
+        found = met.answers.get(bits)
         if found is None:
-            found = self._wearers[at] = self._resolve(*at)
+            found = self._resolve(named, clue, met.pairings, bits)
+            met.answers[bits] = found
         return found
 
-    def _resolve(
-        self, named: str | None, clue: DeviceClue | None
-    ) -> Wearer | Unresolved:
+    def _clue(self, clue: DeviceClue | None) -> DeviceClue | None:
+        """Return what is said of the unit, where that can tell whose it is."""
         if self._delivery.is_registered:
-            return self._registered(clue)
-        asked = self._delivery.patient_id
-        if asked is not None:
-            return self._asked(asked, named)
-        if named is None:
-            return _NOT_NAMED
-        candidates = self._own_first(self._named(named))
-        if len(candidates) == 1:
-            return self._wearer(candidates[0], _NO_USER)
-        if candidates and self._is_own(candidates[0]):
-            return _SEVERAL_USERS
-        return _NO_USER
+            return clue
+        if clue is None or not self._pairs_units or not is_identified(clue):
+            return None
+        return clue
 
-    def _asked(self, asked: str, named: str | None) -> Wearer | Unresolved:
+    @cached_property
+    def _pairs_units(self) -> bool:
+        return source_grants.pairs_units(self._transaction, self._delivery.source)
+
+    def _meet(self, named: str | None, clue: DeviceClue | None) -> _Met:
+        account = None if self._delivery.is_registered else named
+        pairings = pairings_of(
+            self._transaction, self._repository.blind, self._delivery, account, clue
+        )
+        return _Met(pairings, {})
+
+    def _resolve(
+        self,
+        named: str | None,
+        clue: DeviceClue | None,
+        pairings: Pairings,
+        bits: int,
+    ) -> Wearer | Unresolved:
+        claims = list(self._paired(pairings.under(bits)))
+        if self._delivery.is_registered:
+            if clue is None or not is_identified(clue):
+                return NO_CLUE
+            found = self._registrations(clue)
+            claims += [one for one in found if one.state.key not in pairings.patients]
+            return self._as_registered(claims)
+        by_name = [] if named is None else self._named(named)
+        claims += [
+            Claim(state) for state in by_name if state.key not in pairings.patients
+        ]
+        if self._delivery.patient_id is not None:
+            return self._asked(self._delivery.patient_id, claims, pairings)
+        unknown = NOT_NAMED if named is None else NO_USER
+        return self._settled(claims, unknown, SEVERAL_USERS)
+
+    def _asked(
+        self, asked: str, claims: Sequence[Claim], pairings: Pairings
+    ) -> Wearer | Unresolved:
+        """Return the patient whom the request names, unless the payload objects."""
         state = self._by_id(asked)
         if state is None:
-            return _NOT_ASKED_FOR
-        others = self._named(named) if named is not None else []
-        own = [other for other in others if self._is_own(other)]
-        if own and state.key not in {other.key for other in others}:
-            return _DIFFERENT if self._is_own(state) else _NOT_ASKED_FOR
-        return self._wearer(state, _NOT_ASKED_FOR)
+            return NOT_ASKED_FOR
+        told = NOT_ASKED_FOR
+        mine = [one for one in claims if one.state.key == state.key]
+        if not mine:
+            fault = self._objection(state, claims, pairings)
+            if fault is not None:
+                return fault if self._is_own(state) else told
+        return self._settled(mine or [Claim(state)], told, SEVERAL_USERS)
 
-    def _wearer(self, state: PatientState, stranger: Unresolved) -> Wearer:
-        return Wearer(state=state, stranger=None if self._is_own(state) else stranger)
+    def _objection(
+        self, state: PatientState, claims: Sequence[Claim], pairings: Pairings
+    ) -> Unresolved | None:
+        """Return why a payload cannot be of a patient whom it does not name."""
+        if any(self._is_own(one.state) for one in claims):
+            return DIFFERENT
+        return NOT_THEN if state.key in pairings.patients else None
+
+    def _as_registered(self, claims: Sequence[Claim]) -> Wearer | Unresolved:
+        found = self._settled(claims, NO_DEVICE, SEVERAL_WEARERS)
+        if not isinstance(found, Wearer):
+            return found
+        if self._delivery.patient_id not in (None, found.state.id):
+            return found.stranger or OF_ANOTHER
+        return found
+
+    def _settled(
+        self, claims: Sequence[Claim], unknown: Unresolved, several: Unresolved
+    ) -> Wearer | Unresolved:
+        """Return the one wearer in the one place, or why there is none.
+
+        The deliverer's own patients go first; of others it is told nothing.
+        """
+        own = [one for one in claims if self._is_own(one.state)]
+        claims = own or claims
+        if not claims:
+            return unknown
+        rooms = {one.room for one in claims if one.device or one.room}
+        fault = fault_of(claims, rooms, several)
+        if fault is not None:
+            return fault if own else unknown
+        state = claims[0].state
+        return Wearer(
+            state=state,
+            device=next((one.device for one in claims if one.device), None),
+            room=rooms.pop() if rooms else None,
+            stranger=None if own else unknown,
+        )
 
     def _is_own(self, state: PatientState) -> bool:
         """Whether the deliverer acts for the patient's custodian."""
@@ -142,16 +185,8 @@ class Resolver:
             grant.organization is not None and grant.organization == state.organization
         )
 
-    def _own_first(self, found: list[PatientState]) -> list[PatientState]:
-        """Return the deliverer's own patients, or all where none is its own."""
-        return [state for state in found if self._is_own(state)] or found
-
     def _by_id(self, id_: str) -> PatientState | None:
-        state = patients.by_id(self._transaction, types.number_of("Patient"), id_)
-        if state is None:
-            return None
-        stored = self._repository.read(self._transaction, "Patient", id_)
-        return None if stored is None or stored.deleted else state
+        return patients.living(self._transaction, types.number_of("Patient"), id_)
 
     def _named(self, name: str) -> list[PatientState]:
         """Return the patients that the source's own name for a user can mean.
@@ -162,60 +197,43 @@ class Resolver:
         direct = self._by_id(name.removeprefix("Patient/"))
         found = {} if direct is None else {direct.key: direct}
         system = self._delivery.identifier_system
-        token = identifier_token(self._repository.blind, system, name)
-        number = types.number_of("Patient")
-        for key, _ in resources.by_token(
-            self._transaction, number, "identifier", token
-        ):
+        for key, _ in self._with_identifier("Patient", system, name):
             state = patients.by_key(self._transaction, key)
             if state is not None:
                 found[key] = state
         return list(found.values())
 
-    def _registered(self, clue: DeviceClue | None) -> Wearer | Unresolved:
-        if clue is None or clue.identifier is None:
-            return _NO_CLUE
-        found = self._registrations(clue)
-        own = [one for one in found if self._is_own(one.state)]
-        found = own or found
-        if not found:
-            return _NO_DEVICE
-        fault = self._fault(found)
-        if fault is not None:
-            return fault if own else _NO_DEVICE
-        state, reference, room = found[0]
-        return Wearer(
-            state=state,
-            device=reference,
-            room=room,
-            stranger=None if own else _NO_DEVICE,
-        )
+    def _with_identifier(
+        self, type_: str, system: str | None, value: str
+    ) -> Iterable[tuple[int, int]]:
+        token = identifier_token(self._repository.blind, system, value)
+        number = types.number_of(type_)
+        return resources.by_token(self._transaction, number, "identifier", token)
 
-    def _fault(self, found: list[_Registered]) -> Unresolved | None:
-        """Return why registrations do not tell one patient and one room."""
-        if len({one.state.key for one in found}) > 1:
-            return _SEVERAL_WEARERS
-        if len({one.room for one in found}) > 1:
-            return _SEVERAL_ROOMS
-        if self._delivery.patient_id not in (None, found[0].state.id):
-            return _OF_ANOTHER
-        return None
+    def _paired(self, valid: Iterable[SourceGrant]) -> Iterator[Claim]:
+        """Yield what pairings claim, as far as patient and Device are still here."""
+        for grant in valid:
+            state = patients.by_key(self._transaction, grant.patient_key)
+            if state is None or self._by_id(state.id) is None:
+                continue
+            device = None
+            if grant.device_row is not None:
+                found = self._active(grant.device_row)
+                if found is None:
+                    continue
+                device = f"Device/{found['id']}"
+            yield Claim(state, device, grant.location, grant.is_told)
 
-    def _registrations(self, clue: DeviceClue) -> list[_Registered]:
-        """Return the patients' active Devices with a sensor's identifier."""
-        token = identifier_token(
-            self._repository.blind, clue.system, clue.identifier or ""
-        )
-        found = []
-        for key, row in resources.by_token(
-            self._transaction, types.number_of("Device"), "identifier", token
-        ):
+    def _registrations(self, clue: DeviceClue) -> Iterator[Claim]:
+        """Yield the patients' active Devices with a sensor's identifier."""
+        if clue.identifier is None:
+            return
+        for key, row in self._with_identifier("Device", clue.system, clue.identifier):
             state = patients.by_key(self._transaction, key)
             device = self._active(row)
             if state is not None and state.key and device is not None:
                 room = (device.get("location") or {}).get("reference")
-                found.append(_Registered(state, f"Device/{device['id']}", room))
-        return found
+                yield Claim(state, f"Device/{device['id']}", room)
 
     def _active(self, row: int) -> Mapping[str, Any] | None:
         stored = resources.current(self._transaction, row)
@@ -244,7 +262,7 @@ class Resolver:
         return row
 
 
-def device_reference(repository: Repository, transaction: Transaction, row: int) -> str:
+def device_reference(repository: Repository, transaction: Snapshot, row: int) -> str:
     """Return `Device/id` of the Device at `row`, or of the one to be stored there."""
     stored = resources.current(transaction, row)
     if stored is None:

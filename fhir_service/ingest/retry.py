@@ -20,6 +20,7 @@ from fhir_service.ingest import sources
 from fhir_service.ingest.deliverer import grant_today
 from fhir_service.ingest.delivery import Delivery
 from fhir_service.ingest.intake import Origin, leaf
+from fhir_service.ingest.paired import paired_zone
 from fhir_service.ingest.pipeline import Batch
 from fhir_service.ingest.receipt import Receipt
 from fhir_service.ingest.refused import restored
@@ -151,11 +152,31 @@ def _readings(
         found: list[Reading] = (
             [restored(payload, kept["parsed"])]
             if kept["parsed"]
-            else list(vendor.parse(payload, received_at=received))
+            else list(
+                vendor.parse(
+                    payload, received_at=received, zone=_zone(snapshot, row, kept)
+                )
+            )
         )
-    except (FHIRError, KeyError, TypeError):
+    except (
+        FHIRError,
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        TypeError,
+        ValueError,
+    ):
         return []
     return [reading._replace(position=str(row.id)) for reading in found]
+
+
+def _zone(snapshot: Snapshot, row: Quarantined, kept: dict[str, object]) -> str | None:
+    """Return the zone of a part's local times: as told then, or by a pairing since."""
+    told, patient = kept.get("zone"), kept.get("patient")
+    if isinstance(told, str):
+        return told
+    named = patient if isinstance(patient, str) else None
+    return paired_zone(snapshot, row.source, named, row.received)
 
 
 def _as_before(row: Quarantined) -> Refusal:

@@ -54,8 +54,8 @@ def exactly(
     states = [patients.by_key(snapshot, key) for key in sorted(keys)]
     states.append(by_id(snapshot, text))
     found = {state.key: state for state in states if state is not None}
-    shown = [_shown(repository, snapshot, state) for state in found.values()]
-    return [one for one in shown if one is not None]
+    named = [shown(repository, snapshot, state) for state in found.values()]
+    return [one for one in named if one is not None]
 
 
 def by_id(snapshot: Snapshot, id_: str) -> PatientState | None:
@@ -65,9 +65,10 @@ def by_id(snapshot: Snapshot, id_: str) -> PatientState | None:
     return patients.by_id(snapshot, types.number_of("Patient"), id_)
 
 
-def _shown(
+def shown(
     repository: Repository, snapshot: Snapshot, state: PatientState
 ) -> ExactPatient | None:
+    """Return a patient as a page names her; None for one that was deleted."""
     stored = repository.read(snapshot, "Patient", state.id)
     if stored is None or stored.deleted:
         return None

@@ -12,6 +12,7 @@ from typing import Final
 from flask import Blueprint, Response
 
 from fhir_service.auth import break_glass, break_glass_reviews
+from fhir_service.auth.bearer import acts_for
 from fhir_service.auth.break_glass_reviews import Review, Verdict
 from fhir_service.auth.users import Role
 from fhir_service.pages import frame
@@ -31,10 +32,13 @@ _OPEN_APP = ("open-app", "/launch")
 _APPS = ("your-apps", "/apps")
 _FACTOR = ("second-factor", "/account/second-factor")
 
+DEVICES_LINK: Final = ("devices", "/devices")
+"""For patients, and for those who act for an organization."""
+
 ROLE_LINKS: Mapping[Role, tuple[tuple[str, str], ...]] = MappingProxyType(
     {
-        Role.PATIENT: (_OPEN_APP, _APPS, _FACTOR),
-        Role.RELATED_PERSON: (_OPEN_APP, _APPS, _FACTOR),
+        Role.PATIENT: (_OPEN_APP, _APPS, DEVICES_LINK, _FACTOR),
+        Role.RELATED_PERSON: (_OPEN_APP, _APPS, DEVICES_LINK, _FACTOR),
         Role.PRACTITIONER: (_OPEN_APP, _APPS, _FACTOR),
         Role.COMPLIANCE_OFFICER: (_APPS, _FACTOR),
         Role.ADMINISTRATOR: (_APPS, _FACTOR),
@@ -171,8 +175,10 @@ class Home:
 
 def actions(account: Account) -> tuple[tuple[str, str], ...]:
     """Return what a person can do here: (text, path)."""
-    of_role = ROLE_LINKS[Role(account.role)]
-    return (*of_role, EMERGENCY_LINK) if break_glass.may_attest(account) else of_role
+    found = ROLE_LINKS[Role(account.role)]
+    if acts_for(account.role, account.organization) is not None:
+        found = (*found, DEVICES_LINK)
+    return (*found, EMERGENCY_LINK) if break_glass.may_attest(account) else found
 
 
 def _age(age_us: int, say: Say) -> str:

@@ -1,4 +1,4 @@
-"""The pages for people that need patients: emergency access, and launches.
+"""The pages for people that need patients: emergencies, launches, devices.
 
 https://flask.palletsprojects.com/en/stable/blueprints/
 """
@@ -11,6 +11,7 @@ from fhir_service.pages import frame
 from fhir_service.pages.break_glass import EmergencyPages
 from fhir_service.pages.frame import Frame
 from fhir_service.pages.launch import LaunchPages
+from fhir_service.pages.pairing import DevicePages
 
 
 def people_blueprint(deployment: Deployment) -> Blueprint:
@@ -24,6 +25,7 @@ def people_blueprint(deployment: Deployment) -> Blueprint:
     )
     EmergencyPages(shared, deployment).add_to(blueprint)
     LaunchPages(shared, deployment).add_to(blueprint)
+    DevicePages(shared, deployment).add_to(blueprint)
     return blueprint
 
 

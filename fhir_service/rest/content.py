@@ -24,6 +24,9 @@ JSON = (FHIR_JSON, "application/json", "application/json+fhir")
 JSON_PATCH = ("application/json-patch+json",)
 """The name of a body that is a JSON Patch (RFC 6902)."""
 
+CSV = "text/csv"
+"""The name of a table, which few routes write beside JSON (RFC 4180)."""
+
 FORM = ("application/x-www-form-urlencoded",)
 """The name of a body that holds the parameters of a search."""
 
@@ -54,13 +57,19 @@ def refuse_long_queries(request: Request) -> None:
         raise URITooLong
 
 
-def refuse_other_formats(request: Request) -> None:
+def refuse_other_formats(request: Request, also: tuple[str, ...] = ()) -> None:
     """Refuse a request that accepts nothing that is written.
+
+    Args:
+        request: The request.
+        also: What its route writes beside JSON, such as `CSV`.
 
     Raises:
         NotAcceptable: `_format` overrides the Accept header (§3.1.0.1.11).
 
     """
+    if any(asks_for(request, name) for name in also):
+        return
     asked = [value for value in _given(request, "_format") if value]
     if asked:
         if not any(_is_written(_plus(value)) for value in asked):
@@ -69,6 +78,29 @@ def refuse_other_formats(request: Request) -> None:
     accept = request.headers.get("accept", "*/*")
     if accept not in _PLAIN and not _is_written(accept):
         raise NotAcceptable
+
+
+def asks_for(request: Request, name: str) -> bool:
+    """Whether a format beside JSON is what the request would rather have."""
+    asked = [_plus(value) for value in _given(request, "_format") if value]
+    if not asked:
+        asked = [request.headers.get("accept", "")]
+    found = [
+        one
+        for text in asked
+        for one in members(text)
+        if one.name in {name, *_NAMES} and not one.is_refused
+    ]
+    found.sort(key=lambda one: _weight(one.parameters.get("q", "1")), reverse=True)
+    return bool(found) and found[0].name == name
+
+
+def _weight(text: str) -> float:
+    """Return the weight of a format; a quality that is none is the highest."""
+    try:
+        return float(text)
+    except ValueError:
+        return 1.0
 
 
 def _plus(value: str) -> str:
@@ -120,6 +152,8 @@ def is_form(request: Request) -> bool:
 def as_asked(request: Request, response: Response) -> Response:
     """Return the response indented where `_pretty=true` asks for it (§3.1.0.1.13)."""
     if not response.body or "true" not in _given(request, "_pretty"):
+        return response
+    if any(name == "content-type" and CSV in value for name, value in response.headers):
         return response
     return Response(
         status=response.status,

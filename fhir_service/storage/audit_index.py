@@ -130,7 +130,7 @@ _TALLY = Statement(
 class _Names:
     """Names and patients that were met, so that each is looked up once."""
 
-    names: dict[tuple[int, str], int] = field(default_factory=dict)
+    names: dict[tuple[NameKind, str], int] = field(default_factory=dict)
     subjects: dict[bytes, tuple[int, int]] = field(default_factory=dict)
 
 
@@ -167,23 +167,24 @@ class AuditIndex:
         leaves = transaction.all(_LEAVES, first=mark, count=CHUNK)
         if not leaves:
             return mark
-        known = _Names(
-            names=dict(self._known.names), subjects=dict(self._known.subjects)
-        )
-        self._add(transaction, leaves, known)
+        met = _Names()
+        self._add(transaction, leaves, met)
         end = int(leaves[-1][0]) + 1
         add_tiles(transaction, mark, end)
         counters.put(transaction, INDEXED, end)
-        transaction.after_commit(lambda: self._remember(known))
+        transaction.after_commit(lambda: self._remember(met))
         return end
 
-    def _remember(self, known: _Names) -> None:
+    def _remember(self, met: _Names) -> None:
         """Keep what was looked up, once it is durable."""
-        is_large = len(known.names) + len(known.subjects) > MAX_REMEMBERED
-        self._known = _Names() if is_large else known
+        known = self._known
+        if len(known.names) + len(known.subjects) > MAX_REMEMBERED:
+            known = self._known = _Names()
+        known.names.update(met.names)
+        known.subjects.update(met.subjects)
 
     def _add(
-        self, transaction: Transaction, leaves: Sequence[Any], known: _Names
+        self, transaction: Transaction, leaves: Sequence[Any], met: _Names
     ) -> None:
         rows, patients, scopes = [], [], []
         tally: dict[tuple[int, int, int], list[int]] = {}
@@ -192,10 +193,10 @@ class AuditIndex:
             if record is None:
                 continue
             subjects = [
-                self._subject(transaction, known, one)
+                self._subject(transaction, met, one)
                 for one in dict.fromkeys(record.patients)
             ]
-            row = self._row(transaction, known, index, record)
+            row = self._row(transaction, met, index, record)
             rows.append(row)
             patients += [(subject, index) for subject, _ in subjects]
             scopes += [
@@ -209,68 +210,62 @@ class AuditIndex:
         transaction.run_many(_TALLY, [(*at, *tally[at]) for at in tally])
 
     def _row(
-        self, transaction: Transaction, known: _Names, index: int, record: AuditRecord
+        self, transaction: Transaction, met: _Names, index: int, record: AuditRecord
     ) -> tuple[int, ...]:
-        def name(kind: NameKind, word: str) -> int:
-            return self._name(transaction, known, kind, word) if word else 0
-
         return (
             index,
             record.time_us,
             INTERACTION_CODE[record.interaction],
             OUTCOME_CODE[record.outcome],
             record.status,
-            name(NameKind.USER, record.user),
-            name(NameKind.CLIENT, record.client),
-            name(NameKind.ORGANISATION, record.organisation),
-            name(NameKind.TYPE, record.resource_type),
-            name(NameKind.PURPOSES, " ".join(sorted(record.purposes))),
-            name(NameKind.REASON, record.reason),
-            name(NameKind.BASIS, ground(record)),
-            name(NameKind.ADDRESS, record.address),
+            *(
+                self._name(transaction, met, at) if at[1] else 0
+                for at in _words(record)
+            ),
             min(len(record.patients), MAX_COUNT),
             len(record.disclosed),
             len(record.written),
         )
 
     def _name(
-        self, transaction: Transaction, known: _Names, kind: NameKind, word: str
+        self, transaction: Transaction, met: _Names, at: tuple[NameKind, str]
     ) -> int:
-        at = (int(kind), word)
-        number = known.names.get(at)
+        """Return the number of a name, given now where it is new."""
+        number = self._known.names.get(at) or met.names.get(at)
         if number is None:
-            found = transaction.one(_NAME, kind=int(kind), text=word)
+            kind, word = int(at[0]), at[1]
+            found = transaction.one(_NAME, kind=kind, text=word)
             if found is None:
                 number = counters.take(transaction, "audit-name")
-                transaction.run(_ADD_NAME, name_id=number, kind=int(kind), text=word)
+                transaction.run(_ADD_NAME, name_id=number, kind=kind, text=word)
             else:
                 number = int(found[0])
-            known.names[at] = number
+            met.names[at] = number
         return number
 
     def _subject(
-        self, transaction: Transaction, known: _Names, pseudonym: bytes
+        self, transaction: Transaction, met: _Names, pseudonym: bytes
     ) -> tuple[int, int]:
         """Return the patient's number, and that of the organisation that manages."""
-        subject = known.subjects.get(pseudonym)
+        subject = self._known.subjects.get(pseudonym) or met.subjects.get(pseudonym)
         if subject is None:
             found = transaction.one(_SUBJECT, pseudonym=pseudonym)
             subject = (
-                self._new_subject(transaction, known, pseudonym)
+                self._new_subject(transaction, met, pseudonym)
                 if found is None
                 else (int(found[0]), int(found[1]))
             )
-            known.subjects[pseudonym] = subject
+            met.subjects[pseudonym] = subject
         return subject
 
     def _new_subject(
-        self, transaction: Transaction, known: _Names, pseudonym: bytes
+        self, transaction: Transaction, met: _Names, pseudonym: bytes
     ) -> tuple[int, int]:
         custodian = self._custodian(transaction, pseudonym)
         organisation = (
             0
             if custodian is None
-            else self._name(transaction, known, NameKind.ORGANISATION, custodian)
+            else self._name(transaction, met, (NameKind.ORGANISATION, custodian))
         )
         number = counters.take(transaction, "audit-subject")
         transaction.run(
@@ -280,6 +275,20 @@ class AuditIndex:
             organisation_id=organisation,
         )
         return number, organisation
+
+
+def _words(record: AuditRecord) -> Iterable[tuple[NameKind, str]]:
+    """Return what is interned of a row, in the order of `ROW_COLUMNS`."""
+    return (
+        (NameKind.USER, record.user),
+        (NameKind.CLIENT, record.client),
+        (NameKind.ORGANISATION, record.organisation),
+        (NameKind.TYPE, record.resource_type),
+        (NameKind.PURPOSES, " ".join(sorted(record.purposes))),
+        (NameKind.REASON, record.reason),
+        (NameKind.BASIS, ground(record)),
+        (NameKind.ADDRESS, record.address),
+    )
 
 
 def indexed_up_to(snapshot: Snapshot) -> int:

@@ -31,6 +31,7 @@ from fhir_service.storage.audit_tables import (
     audit_tile,
 )
 from fhir_service.storage.engine import Snapshot, Transaction
+from fhir_service.storage.explanations import EXPLAINED
 from fhir_service.storage.statement import Statement
 
 _DERIVED = (
@@ -66,8 +67,9 @@ def forget(transaction: Transaction) -> None:
     """Empty the index, so that it is made anew from the log's first row."""
     for statement in _EMPTY:
         transaction.run(statement)
-    counters.current(transaction, INDEXED)
-    counters.put(transaction, INDEXED, 0)
+    for name in (INDEXED, EXPLAINED):
+        counters.current(transaction, name)
+        counters.put(transaction, name, 0)
 
 
 def first_difference(snapshot: Snapshot) -> int | None:

@@ -305,6 +305,14 @@ def groups(
     ]
 
 
+def span(snapshot: Snapshot) -> tuple[int, int] | None:
+    """Return between which hours rows were made; None for a log without any."""
+    [(first, last)] = snapshot.sql("SELECT MIN(hour), MAX(hour) FROM audit_tally", ())
+    if first is None:
+        return None
+    return int(first) * HOUR_US, (int(last) + 1) * HOUR_US
+
+
 def leaf(snapshot: Snapshot, index: int) -> bytes | None:
     """Return the stored bytes of a row."""
     found = snapshot.one(_LEAF, at=index)

@@ -42,6 +42,7 @@ break_glass = Table(
     Column("reviewed", Big),
     Column("reviewer", Text, comment="user id"),
     Column("verdict", Text, comment="justified or not-justified"),
+    Column("review_note", LargeBinary, comment="sealed for the patient"),
     sqlite_with_rowid=False,
 )
 Index(None, break_glass.c.patient_key)
@@ -68,6 +69,7 @@ class BreakGlass:
         reviewed: When it was reviewed; None until then.
         reviewer: User id of who reviewed it.
         verdict: `justified` or `not-justified`.
+        review_note: What the reviewer wrote, sealed for the patient; None for nothing.
 
     """
 
@@ -85,6 +87,7 @@ class BreakGlass:
     reviewed: int | None = None
     reviewer: str | None = None
     verdict: str | None = None
+    review_note: bytes | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -167,6 +170,7 @@ _REVIEWED = Statement(
         reviewed=bindparam("now"),
         reviewer=bindparam("by"),
         verdict=bindparam("decided"),
+        review_note=bindparam("noted"),
     )
 )
 
@@ -235,11 +239,17 @@ def notice(transaction: Transaction, patient_key: int, now: int) -> int:
     return transaction.run(_NOTICED, key=patient_key, now=now)
 
 
-def review(
-    transaction: Transaction, break_glass_id: str, *, by: str, verdict: str, now: int
+def review(  # noqa: PLR0913 - what a review is made of
+    transaction: Transaction,
+    break_glass_id: str,
+    *,
+    by: str,
+    verdict: str,
+    now: int,
+    note: bytes | None = None,
 ) -> bool:
-    """Store a verdict; False where it was reviewed before."""
-    return (
-        transaction.run(_REVIEWED, id=break_glass_id, by=by, decided=verdict, now=now)
-        == 1
+    """Store a verdict, and a sealed note; False where it was reviewed before."""
+    changed = transaction.run(
+        _REVIEWED, id=break_glass_id, by=by, decided=verdict, now=now, noted=note
     )
+    return changed == 1

@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, func, insert, select, update
 from fhir_service.storage import counters
 from fhir_service.storage.engine import Snapshot, Transaction
 from fhir_service.storage.statement import Statement, columns_of
-from fhir_service.storage.tables import quarantine
+from fhir_service.storage.tables import patient, quarantine
 
 COLUMNS = (
     "quarantine_id",
@@ -120,6 +120,22 @@ _COUNTS = Statement(
     .group_by(quarantine.c.source, quarantine.c.reason)
     .order_by(quarantine.c.source, quarantine.c.reason)
 )
+_COUNTS_WITHIN = Statement(
+    select(
+        quarantine.c.source,
+        quarantine.c.reason,
+        func.sum(quarantine.c.records),
+    )
+    .select_from(
+        quarantine.join(patient, patient.c.patient_key == quarantine.c.patient_key)
+    )
+    .where(
+        quarantine.c.resolved.is_(None),
+        patient.c.organization == bindparam("organization"),
+    )
+    .group_by(quarantine.c.source, quarantine.c.reason)
+    .order_by(quarantine.c.source, quarantine.c.reason)
+)
 _PARTS = (
     select(func.count())
     .select_from(quarantine)
@@ -210,6 +226,12 @@ def resolved(transaction: Transaction, id_: int, at_us: int) -> None:
 def counts(snapshot: Snapshot) -> list[tuple[str, str, int]]:
     """Return (source, reason, measurements) of what waits."""
     return [(source, reason, int(n)) for source, reason, n in snapshot.all(_COUNTS)]
+
+
+def counts_within(snapshot: Snapshot, organization: str) -> list[tuple[str, str, int]]:
+    """Return the same of the patients whom an organisation manages."""
+    rows = snapshot.all(_COUNTS_WITHIN, organization=organization)
+    return [(source, reason, int(n)) for source, reason, n in rows]
 
 
 def waiting(snapshot: Snapshot, source: str | None = None) -> int:

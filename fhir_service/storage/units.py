@@ -4,14 +4,14 @@ One Device resource stands for a unit and a patient; all Devices of a unit share
 hash, so that a consent that names one covers them all.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from consent.device_links import identities_in
 from fhir_service.storage import devices
 from fhir_service.storage.blind_index import BlindIndex
 from fhir_service.storage.engine import Transaction
-from mappings.device import unit_identity
+from mappings.device import clues_of, unit_identity
 from mappings.measurement import DeviceClue
 
 
@@ -27,15 +27,15 @@ def register(
     row: int,
     device: Mapping[str, Any],
 ) -> None:
-    """Record that `device`, at `row`, stands for the units its identifiers name."""
-    for clue in _clues(device):
+    """Record that `device`, at `row`, stands for the units it tells."""
+    for clue in clues_of(device):
         devices.add_unit(transaction, patient_key, unit_hash(blind, "", clue), row)
 
 
 def hashes_of(blind: BlindIndex, device: Mapping[str, Any]) -> list[bytes]:
     """Return the hashes of everything that identifies what a Device stands for."""
     return [
-        *(unit_hash(blind, "", clue) for clue in _clues(device)),
+        *(unit_hash(blind, "", clue) for clue in clues_of(device)),
         *(blind.unit(*identity) for identity in identities_in(device)),
     ]
 
@@ -48,12 +48,5 @@ def unregister(
     device: Mapping[str, Any],
 ) -> None:
     """Record that `device`, at `row`, stands for what its identifiers name no more."""
-    for clue in _clues(device):
+    for clue in clues_of(device):
         devices.remove_unit(transaction, patient_key, unit_hash(blind, "", clue), row)
-
-
-def _clues(device: Mapping[str, Any]) -> Iterator[DeviceClue]:
-    for identifier in device.get("identifier", ()):
-        system, value = identifier.get("system"), identifier.get("value")
-        if isinstance(system, str) and isinstance(value, str):
-            yield DeviceClue(identifier=value, system=system)

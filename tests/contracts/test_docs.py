@@ -72,14 +72,10 @@ from fhir_service.settings import SETTINGS, read_settings
 from fhir_service.storage import keys, registrations
 from fhir_service.storage.engine import RESTART_PAGES
 from fhir_service.storage.tables import metadata
+from mappings import coverage
 from mappings.kinds import kinds
 from mappings.measurement import Reason
-from mappings.observation import DERIVED_COMPONENTS
-from mappings.vendors.apple_health import sleep
-from mappings.vendors.apple_health import types as apple
-from mappings.vendors.open_mhealth import episodes, granola, measures
 from mappings.vendors.table import VENDORS
-from mappings.vendors.zigbee2mqtt import properties
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -582,89 +578,8 @@ def test_the_limits_of_a_consent_are_the_documented_ones():
     assert CUSTODIAN.types == {"Patient", "Consent"}
 
 
-OWN, PART = "x", "part"
-
-
-def apple_health() -> tuple[set[str], set[str]]:
-    stages = {stage.total for stage in sleep.STAGES.values()}
-    statistics = {
-        kind for found in apple.STATISTICS.values() for kind, _ in found.values()
-    }
-    own = {quantity.kind for quantity in apple.QUANTITIES.values()}
-    own |= {"blood-pressure", "sleep-session", "mindful-duration", "workout"}
-    parts = {quantity.kind for quantity in apple.BLOOD_PRESSURE.values()}
-    parts |= {kind for kind, _, _ in apple.TOTALS.values()} | statistics
-    return own, parts | stages | set(sleep.TOTALS) | {"sleep-duration", "sleep-stage"}
-
-
-def open_mhealth() -> tuple[set[str], set[str]]:
-    own = {measure.kind for measure in measures.MEASURES}
-    own |= {*measures.STATISTICS.values(), *measures.AT_REST.values()}
-    own |= {*measures.GLUCOSE_KINDS.values()}
-    own |= {kind for kind, _ in (*granola.KINDS.values(), *granola.COUNTS.values())}
-    own |= {"blood-pressure", "sleep-session", "workout"}
-    parts = {
-        kind
-        for table in (
-            episodes.BLOOD_PRESSURE_PARTS,
-            episodes.SLEEP_PARTS,
-            episodes.ACTIVITY_PARTS,
-        )
-        for kind, _ in table.values()
-    }
-    parts |= {kind for kind, _ in granola.STAGES.values()}
-    return own, parts | {"awakenings", "main-sleep", "sleep-stage"}
-
-
-def zigbee2mqtt() -> tuple[set[str], set[str]]:
-    own = {kind for kind, _ in properties.QUANTITIES.values()}
-    own |= {kind for kind, _, _ in properties.STATES.values()}
-    return own | {"battery-voltage"}, set()
-
-
-COVERAGE = {
-    "apple-health": apple_health(),
-    "open-mhealth": open_mhealth(),
-    "zigbee2mqtt": zigbee2mqtt(),
-}
-"""Source → kinds that it gives as Observations, and as parts of one."""
-
-
-def cell(source: str, kind: str) -> str:
-    own, parts = COVERAGE[source]
-    derived = {
-        part
-        for panel, names in DERIVED_COMPONENTS.items()
-        for part in names
-        if panel in own
-    }
-    siblings = {
-        sibling
-        for name in own
-        for unit, sibling in kinds()[name].siblings.items()
-        if unit == "mmol/L" and source != "zigbee2mqtt"
-    }
-    if kind in own | derived | siblings:
-        return OWN
-    return PART if kind in parts else ""
-
-
-def coverage_table() -> str:
-    """Return the table of docs/device-data.md, as it must stand there."""
-    lines = [
-        f"| kind | unit | {' | '.join(COVERAGE)} |",
-        f"|---|---|{'---|' * len(COVERAGE)}",
-    ]
-    for name, kind in kinds().items():
-        unit = f"`{kind.unit}`" if kind.unit else kind.value.value
-        cells = " | ".join(cell(source, name) for source in COVERAGE)
-        lines.append(f"| `{name}` | {unit} | {cells} |")
-    return "\n".join(lines)
-
-
-def test_the_coverage_table_is_that_of_the_vendors():
-    assert set(COVERAGE) == set(VENDORS)
-    assert coverage_table() in text_of("device-data.md"), coverage_table()
+def test_the_coverage_page_is_that_of_the_vendors():
+    assert text_of("device-coverage.md") == coverage.page()
 
 
 def test_every_source_is_documented():
@@ -795,7 +710,7 @@ def test_every_metric_and_its_labels_are_documented():
 
     collected = {family.name for family in registry.collect()}
     assert {name.removesuffix("_total") for name in told} == collected
-    listed = (metrics.OUTCOMES, metrics.REFUSALS, metrics.FAILURES)
+    listed = (metrics.OUTCOMES, metrics.REFUSALS, metrics.FAILURES, metrics.FACTS)
     assert set().union(*listed) <= words(text)
 
 

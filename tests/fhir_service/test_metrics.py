@@ -4,7 +4,15 @@ import sys
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from fhir_service.metrics import CONTENT_TYPE, FAILURES, OUTCOMES, REFUSALS, Metrics
+from fhir_service.ingest.device_health import FactName
+from fhir_service.metrics import (
+    CONTENT_TYPE,
+    FACTS,
+    FAILURES,
+    OUTCOMES,
+    REFUSALS,
+    Metrics,
+)
 
 
 @pytest.fixture
@@ -115,3 +123,17 @@ def test_worker_processes_add_up(tmp_path):
 
     labels = (("method", "GET"), ("route", "/x"), ("status", "200"))
     assert samples(pages[1])["fhir_service_requests_total", labels] == 2
+
+
+def test_devices_are_counted_by_fact_and_not_added_up(metrics):
+    metrics.devices({"silent": 3, "battery-low": 1})
+    metrics.devices({"silent": 2})
+
+    found = samples(metrics.render())
+
+    assert found["fhir_service_devices", (("fact", "silent"),)] == 2
+    assert found["fhir_service_devices", (("fact", "battery-low"),)] == 1
+
+
+def test_every_fact_about_devices_has_its_label():
+    assert set(FactName) == FACTS

@@ -7,6 +7,7 @@ import pytest
 from fhir_service.auth.users import Role
 from fhir_service.settings import (
     FIELDS,
+    MASK,
     ROLES,
     SETTINGS,
     SettingsError,
@@ -51,6 +52,19 @@ BAD = {
     "PAGE_LIFETIME_S": "1",
     "SESSION_LIFETIME_S": "1",
     "SECOND_FACTOR_ROLES": "practitioner,nurse",
+    "MQTT_URL": "http://broker",
+    "MQTT_USER": "two words",
+    "MQTT_PASSWORD": "two words",
+    "MQTT_PASSWORD_FILE": "relative",
+    "MQTT_CA": "relative.pem",
+    "MQTT_CERTIFICATE": "relative.pem",
+    "MQTT_KEY": "relative.pem",
+    "MQTT_CLIENT_ID": "a/b",
+    "MQTT_GROUP": "a/b",
+    "MQTT_TOPICS": "zigbee2mqtt/#",
+    "MQTT_ACTING_CLIENT": "two words",
+    "MQTT_RECEIVE_MAXIMUM": "0",
+    "MQTT_SESSION_S": "-1",
     "LOG_LEVEL": "loud",
     "LOG_FORMAT": "xml",
     "ACCESS_LOG": "1",
@@ -234,3 +248,61 @@ def test_the_roles_that_need_a_second_factor_are_listed_with_commas():
 
 def test_the_roles_of_the_settings_are_those_that_a_person_can_have():
     assert tuple(Role) == ROLES
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "mqtt://",
+        "mqtt://user:word@broker",
+        "mqtts://broker/path",
+        "mqtts://broker:99999",
+        "broker:1883",
+    ],
+)
+def test_a_broker_is_scheme_host_and_port_alone(text):
+    with pytest.raises(SettingsError, match="FHIR_SERVICE_MQTT_URL"):
+        read_settings({"FHIR_SERVICE_MQTT_URL": text})
+
+
+def test_topics_are_filters_with_the_source_of_what_comes_under_them():
+    topics = " zigbee2mqtt/#=zigbee2mqtt , +/x=y/+/state=home-assistant,"
+
+    settings = read_settings({"FHIR_SERVICE_MQTT_TOPICS": topics})
+
+    assert settings.mqtt_topics == (
+        ("zigbee2mqtt/#", "zigbee2mqtt"),
+        ("+/x=y/+/state", "home-assistant"),
+    )
+    assert shown(settings)["FHIR_SERVICE_MQTT_TOPICS"] == (
+        "zigbee2mqtt/#=zigbee2mqtt,+/x=y/+/state=home-assistant"
+    )
+
+
+@pytest.mark.parametrize(
+    "text", ["a#=x", "#/a=x", "a+/b=x", "=x", "a/#=", "$share/g/a=x", "a=X", "a\x01=x"]
+)
+def test_a_topic_filter_that_no_broker_takes_is_refused(text):
+    with pytest.raises(SettingsError, match="FHIR_SERVICE_MQTT_TOPICS must"):
+        read_settings({"FHIR_SERVICE_MQTT_TOPICS": text})
+
+
+def test_the_password_of_the_broker_is_neither_shown_nor_printed():
+    settings = read_settings({"FHIR_SERVICE_MQTT_PASSWORD": "hidden"})
+
+    assert shown(settings)["FHIR_SERVICE_MQTT_PASSWORD"] == MASK
+    assert "hidden" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        {"MQTT_CERTIFICATE": "/c.pem", "MQTT_URL": "mqtts://broker"},
+        {"MQTT_KEY": "/k.pem", "MQTT_URL": "mqtts://broker"},
+        {"MQTT_CA": "/ca.pem", "MQTT_URL": "mqtt://broker"},
+        {"MQTT_PASSWORD": "x", "MQTT_PASSWORD_FILE": "/x"},
+    ],
+)
+def test_settings_of_a_broker_that_contradict_each_other_are_refused(named):
+    with pytest.raises(SettingsError, match="MQTT"):
+        read_settings({f"FHIR_SERVICE_{name}": text for name, text in named.items()})

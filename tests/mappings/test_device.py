@@ -4,10 +4,13 @@ from hypothesis import strategies as st
 
 from mappings.device import (
     SPECIALIZATIONS,
+    clues_of,
     device_resource,
+    other_clues,
     service_resource,
     stable_text,
     unit_identity,
+    with_versions,
 )
 from mappings.kinds import Coding
 from mappings.measurement import DeviceClue
@@ -191,3 +194,109 @@ def test_the_service_is_a_device_too(faults):
 
     assert faults(device) == []
     assert [one["value"] for one in device["version"]] == ["0.1.0", "ab" * 32]
+
+
+UDI = "(01)00844588003288(17)141120(10)7654321D(21)10987654d321"
+UDI_OF_A_MODEL = "(01)00844588003288(10)7654321D"
+
+
+def same_unit(one, other):
+    """Whether two sources that tell these mean one unit."""
+    return unit_identity("one", one) == unit_identity("two", other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (DeviceClue(udi=UDI), DeviceClue(udi=UDI, model="M", serial="7")),
+        (
+            DeviceClue(manufacturer="Maker", serial="S-1", model="M"),
+            DeviceClue(manufacturer="MAKER", serial="s-1", software="2"),
+        ),
+        (DeviceClue(udi="+B066000325011NS1/SXYZ4567"),) * 2,
+        (DeviceClue(udi="=/A9999XYZ100T0474=,000025"),) * 2,
+    ],
+)
+def test_a_serial_number_is_the_same_unit_through_every_source(one, other):
+    assert same_unit(one, other)
+
+
+@pytest.mark.parametrize(
+    "clue",
+    [
+        DeviceClue(udi=UDI_OF_A_MODEL),
+        DeviceClue(udi="+B066000325011NS1/$LOT"),
+        DeviceClue(serial="S-1", model="M"),
+        DeviceClue(manufacturer="Maker", serial="000000"),
+        DeviceClue(manufacturer="Maker", serial="N/A"),
+        DeviceClue(manufacturer="Maker", serial=" unknown "),
+    ],
+)
+def test_what_names_a_model_alone_is_no_unit_for_another_source(clue):
+    assert not same_unit(clue, clue)
+
+
+def test_a_serial_number_of_another_maker_is_another_unit():
+    assert not same_unit(
+        DeviceClue(manufacturer="A", serial="S-1"),
+        DeviceClue(manufacturer="B", serial="S-1"),
+    )
+
+
+def test_a_device_tells_its_unit_by_everything_that_any_source_knows():
+    clue = SENSOR._replace(serial="S-1", udi=UDI)
+
+    found = list(clues_of(device_resource(clue, patient="Patient/1", **META)))
+
+    assert found == [
+        DeviceClue(identifier=SENSOR.identifier, system=SENSOR.system),
+        DeviceClue(udi=UDI),
+        DeviceClue(manufacturer="Aqara", serial="S-1"),
+    ]
+
+
+def test_a_clue_leads_to_the_same_unit_by_its_other_marks():
+    clue = SENSOR._replace(serial="S-1", udi=UDI)
+
+    assert other_clues(clue) == (
+        DeviceClue(udi=UDI),
+        DeviceClue(manufacturer="Aqara", serial="S-1"),
+    )
+
+
+def test_a_clue_without_other_marks_leads_nowhere_else():
+    assert other_clues(SENSOR) == ()
+    assert other_clues(DeviceClue(udi=UDI)) == ()
+    assert other_clues(WATCH) == ()
+
+
+def versions_in(device):
+    return [
+        (one["type"].get("coding", [{}])[0].get("code"), one["value"])
+        for one in device["version"]
+    ]
+
+
+def test_new_versions_take_the_place_of_the_old_ones(faults):
+    device = device_resource(WATCH, patient="Patient/1", **META)
+    device["version"].append({"type": {"text": "Book"}, "value": "first"})
+
+    changed = with_versions(device, DeviceClue(software="9.0", firmware="F1"))
+
+    assert faults(changed) == []
+    assert versions_in(changed) == [
+        ("531974", "Watch6,7"),
+        ("531975", "9.0"),
+        (None, "first"),
+        ("531976", "F1"),
+    ]
+    assert {**changed, "version": 0} == {**device, "version": 0}
+
+
+@pytest.mark.parametrize(
+    "clue", [DeviceClue(), DeviceClue(software="8.3"), DeviceClue(firmware=" ")]
+)
+def test_known_versions_change_nothing(clue):
+    device = device_resource(WATCH, patient="Patient/1", **META)
+
+    assert with_versions(device, clue) is None

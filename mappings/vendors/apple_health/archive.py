@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from conformance.issues import FHIRError, IssueType
 
@@ -32,8 +32,37 @@ _EMPTY_ZIP = b"PK\x05\x06"
 Read = Callable[[int], bytes]
 
 
+class Attachment(NamedTuple):
+    """A file beside the export in its zip.
+
+    Attributes:
+        name: Its name in the zip; it may hold dates and is told nobody.
+        read: Returns its first bytes, at most as many as asked for; None where it
+            cannot be read.
+
+    """
+
+    name: str
+    read: Callable[[int], bytes | None]
+
+
+class Opened(NamedTuple):
+    """An export that can be read.
+
+    Attributes:
+        read: Returns the next bytes of export.xml.
+        attachments: What lies beside it.
+
+    """
+
+    read: Read
+    attachments: Iterator[Attachment]
+
+
 @contextmanager
-def opened(source: Path | BinaryIO, progress: Callable[[int], None]) -> Iterator[Read]:
+def opened(
+    source: Path | BinaryIO, progress: Callable[[int], None]
+) -> Iterator[Opened]:
     """Open an export for reading, whether or not it is zipped.
 
     Args:
@@ -46,19 +75,20 @@ def opened(source: Path | BinaryIO, progress: Callable[[int], None]) -> Iterator
 
     """
     if isinstance(source, Path):
-        with source.open("rb") as stream, opened(stream, progress) as read:
-            yield read
+        with source.open("rb") as stream, opened(stream, progress) as found:
+            yield found
         return
     start = source.read(len(_ZIP))
     source.seek(0)
     if start not in (_ZIP, _EMPTY_ZIP):
-        yield _told(source.read, source.tell, progress)
+        yield Opened(_told(source.read, source.tell, progress), iter(()))
         return
     with _archive(source) as archive:
         member = _member(archive)
         _verify(archive, member)
         with archive.open(member) as unpacked:
-            yield _told(unpacked.read, source.tell, progress)
+            read = _told(unpacked.read, source.tell, progress)
+            yield Opened(read, _attachments(archive, member))
 
 
 def _told(read: Read, tell: Callable[[], int], progress: Callable[[int], None]) -> Read:
@@ -68,6 +98,29 @@ def _told(read: Read, tell: Callable[[], int], progress: Callable[[int], None]) 
         return data
 
     return read_and_tell
+
+
+def _attachments(
+    archive: zipfile.ZipFile, export: zipfile.ZipInfo
+) -> Iterator[Attachment]:
+    for info in archive.infolist():
+        if info is not export and not info.is_dir():
+            yield Attachment(info.filename, _reader(archive, info))
+
+
+def _reader(
+    archive: zipfile.ZipFile, info: zipfile.ZipInfo
+) -> Callable[[int], bytes | None]:
+    def read(size: int) -> bytes | None:
+        if info.flag_bits & _ENCRYPTED or info.compress_type not in _METHODS:
+            return None
+        try:
+            with archive.open(info) as stream:
+                return stream.read(size)
+        except _DAMAGE:
+            return None
+
+    return read
 
 
 def _archive(source: BinaryIO) -> zipfile.ZipFile:

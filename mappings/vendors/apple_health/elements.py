@@ -173,8 +173,6 @@ def _not_an_export(head: bytes) -> str:
     start = head[:1024].lstrip(b"\xef\xbb\xbf \t\r\n")
     if not start:
         return "The file is empty."
-    if start[:1] in (b"{", b"["):
-        return "The file is JSON, not the export.xml of Apple Health or its zip."
     return "The file is not the export.xml of Apple Health: it has no HealthData."
 
 

@@ -1,72 +1,47 @@
-"""An export of Apple Health to readings, in constant memory.
+"""An export of Apple Health, or records that an app sends, to readings.
+
+The export is read in constant memory.
 
 https://developer.apple.com/documentation/healthkit
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from io import BytesIO
 from pathlib import Path
-from types import MappingProxyType
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
+from conformance import fhir_json
 from conformance.issues import FHIRError, IssueType
-from mappings.measurement import Measurement, OutOfScope, Reading, Reason, Refusal
-from mappings.payload import Unreadable, number_text, seconds, zone_of
-from mappings.vendors.apple_health import blood_pressure, sleep, times, workout
+from mappings.measurement import OutOfScope, Reading, Reason, Refusal
+from mappings.payload import zone_of
+from mappings.vendors.apple_health import attachments, ecg, sdk
 from mappings.vendors.apple_health.archive import opened
-from mappings.vendors.apple_health.device import device_of
-from mappings.vendors.apple_health.elements import Broken, Element, elements
-from mappings.vendors.apple_health.types import (
-    BLOOD_PRESSURE,
-    CATEGORY,
-    ELEMENTS_OUT_OF_SCOPE,
-    MINDFUL_SESSION,
-    NOT_COUNTED,
-    PREFIXES_OUT_OF_SCOPE,
-    QUANTITIES,
-    QUANTITY,
-    SLEEP_ANALYSIS,
-    TYPES_OUT_OF_SCOPE,
-    Quantity,
-)
+from mappings.vendors.apple_health.elements import Broken, elements
+from mappings.vendors.apple_health.records import Reader, element_of
 
-KEPT_METADATA = frozenset({times.TIME_ZONE, "HKWasUserEntered"})
-"""Metadata that a retry needs; other entries may hold accounts and links."""
+MAX_JSON_BYTES = 64 * 1024 * 1024
+"""Of a file of records as JSON, which is held in memory."""
 
-KEPT_ATTRIBUTES = frozenset(
-    {
-        "type",
-        "unit",
-        "value",
-        "startDate",
-        "endDate",
-        "device",
-        "workoutActivityType",
-        "duration",
-        "durationUnit",
-        "totalDistance",
-        "totalDistanceUnit",
-        "totalEnergyBurned",
-        "totalEnergyBurnedUnit",
-    }
-)
-"""Attributes that a retry needs; `sourceName` may hold a person's name."""
+_JSON_STARTS = (b"{", b"[")
+_ROUTE = b"<gpx"
+_SNIFF = 1024
 
 
 def parse(
-    payload: Path | BinaryIO | bytes | Mapping[str, object],
+    payload: Path | BinaryIO | bytes | Mapping[str, object] | list[object],
     *,
     received_at: datetime,  # noqa: ARG001 - every source's parser takes it
     zone: str | None = None,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Iterator[Reading]:
-    """Yield the readings of an export.
+    """Yield the readings of an export, or of records that an app sends.
 
     Args:
-        payload: Path, binary stream that can seek, or bytes of export.xml or of the
-            zip that holds it; or the payload of a refusal, to try it again.
-        received_at: When the export arrived; a record has its own time.
+        payload: Path, binary stream that can seek, or bytes of export.xml, of the zip
+            that holds it, of a route or of JSON; or JSON: the records that an app
+            sends, or the payload of a refusal, to try it again.
+        received_at: When it arrived; a record has its own time.
         zone: IANA name of the person's zone, for records that do not tell theirs.
         progress: Told how many bytes of the file were read.
 
@@ -77,242 +52,85 @@ def parse(
     """
     if zone is not None and zone_of(zone) is None:
         raise FHIRError(IssueType.VALUE, "The time zone is not one of IANA's.")
-    reader = _Reader(zone)
-    if isinstance(payload, Mapping):
-        return reader.again(payload)
-    source = BytesIO(payload) if isinstance(payload, bytes) else payload
-    return _readings(reader, source, progress)
+    if isinstance(payload, bytes):
+        return _file(BytesIO(payload), zone, progress)
+    if isinstance(payload, Path) or hasattr(payload, "seek"):
+        return _file(cast("Path | BinaryIO", payload), zone, progress)
+    return _json(payload, "$", zone)
+
+
+def _file(
+    source: Path | BinaryIO, zone: str | None, progress: Callable[[int], None]
+) -> Iterator[Reading]:
+    """Return the readings of a file, by what it begins with."""
+    if isinstance(source, Path):
+        return _path(source, zone, progress)
+    start = source.read(_SNIFF)
+    source.seek(0)
+    if start.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(_JSON_STARTS):
+        return _json_file(source, zone, progress)
+    if _ROUTE in start and b"<HealthData" not in start:
+        return iter((OutOfScope("gpx", "workout route"),))
+    return _readings(Reader(zone), source, zone, progress)
+
+
+def _path(
+    path: Path, zone: str | None, progress: Callable[[int], None]
+) -> Iterator[Reading]:
+    with path.open("rb") as stream:
+        yield from _file(stream, zone, progress)
+
+
+def _json_file(
+    source: BinaryIO, zone: str | None, progress: Callable[[int], None]
+) -> Iterator[Reading]:
+    data = source.read(MAX_JSON_BYTES + 1)
+    if len(data) > MAX_JSON_BYTES:
+        raise FHIRError(IssueType.TOO_LONG, "The JSON is too long for one file.")
+    progress(len(data))
+    text = data.removeprefix(b"\xef\xbb\xbf")
+    yield from _json(fhir_json.loads_foreign(text), "$", zone)
+
+
+def _json(payload: object, place: str, zone: str | None) -> Iterator[Reading]:
+    """Yield the readings of JSON: of an app, of a refusal, or of a list of them."""
+    if isinstance(payload, list):
+        for index, item in enumerate(payload):
+            yield from _object(item, f"{place}[{index}]", zone)
+    else:
+        yield from _object(payload, place, zone)
+
+
+def _object(payload: object, place: str, zone: str | None) -> Iterator[Reading]:
+    if not isinstance(payload, Mapping):
+        yield sdk.refused(payload, place)
+    elif sdk.is_delivery(payload):
+        yield from sdk.readings(payload, place, zone)
+    elif isinstance(inner := payload.get("input"), Mapping):
+        yield from _object(inner, f"{place}.input", zone)
+    elif isinstance(text := payload.get("electrocardiogram"), str):
+        yield ecg.reading(text, f"{place}.electrocardiogram", zone)
+    elif (element := element_of(payload)) is not None:
+        yield from Reader(zone).again(element)
+    else:
+        yield sdk.refused(payload, place)
 
 
 def _readings(
-    reader: "_Reader", source: Path | BinaryIO, progress: Callable[[int], None]
+    reader: Reader,
+    source: BinaryIO,
+    zone: str | None,
+    progress: Callable[[int], None],
 ) -> Iterator[Reading]:
     broken: Broken | None = None
-    try:
-        with opened(source, progress) as read:
-            for element in elements(read):
+    with opened(source, progress) as found:
+        try:
+            for element in elements(found.read):
                 yield from reader.readings(element)
-    except Broken as error:
-        broken = error
-    yield from reader.rest()
+        except Broken as error:
+            broken = error
+        yield from reader.rest()
+        yield from attachments.readings(found.attachments, zone)
     if broken:
         reason = Reason.TRUNCATED if broken.is_truncated else Reason.MALFORMED
         yield Refusal("HealthData", reason, None, broken.detail)
-
-
-class _Reader:
-    """Turns elements into readings; keeps what waits for others."""
-
-    def __init__(self, zone: str | None) -> None:
-        self._zone = zone
-        self._nights = sleep.Nights()
-        self._halves = blood_pressure.Halves()
-
-    def readings(self, element: Element) -> Iterable[Reading]:
-        """Return the readings that an element completes."""
-        try:
-            return _READERS.get(element.tag, _Reader.other_element)(self, element)
-        except Unreadable as error:
-            return (error.refusal(element.position, _kept(element)),)
-
-    def rest(self) -> Iterator[Reading]:
-        """Yield what waited until the end of the file."""
-        yield from self._halves.rest()
-        yield from self._nights.rest()
-
-    def again(self, payload: Mapping[str, object]) -> Iterator[Reading]:
-        """Yield the readings of a refusal's payload."""
-        yield from self.readings(_element(payload))
-        yield from self.rest()
-
-    def record(self, element: Element) -> Iterable[Reading]:
-        """Return the reading of a record, or what it completes."""
-        type_ = element.attributes.get("type", "")
-        quantity = _QUANTITIES.get(type_)
-        if quantity is not None:
-            return (self.quantity(element, quantity),)
-        reader = _OTHER_RECORDS.get(type_)
-        if reader is not None:
-            return reader(self, element)
-        return (_never_stored(type_, element.position),)
-
-    def other_element(self, element: Element) -> Iterable[Reading]:
-        """Return what an element is that holds no reading."""
-        if element.tag in NOT_COUNTED:
-            return ()
-        what = ELEMENTS_OUT_OF_SCOPE.get(element.tag)
-        if what is None:
-            raise Unreadable(
-                Reason.UNKNOWN_KIND,
-                "The element is not one of an Apple Health export.",
-            )
-        return (OutOfScope(element.position, what),)
-
-    def quantity(self, element: Element, quantity: Quantity) -> Measurement:
-        """Return the reading of a number with its unit."""
-        _, _, attributes, metadata, _ = element
-        kind, units, method = quantity
-        unit = units.get(attributes.get("unit", ""))
-        if unit is None:
-            raise _unit_refused(attributes, kind)
-        try:
-            value = number_text(attributes.get("value", ""))
-            start, end, zone = times.span(attributes, metadata, self._zone)
-        except Unreadable as error:
-            raise error.of(kind) from None
-        return Measurement(
-            kind,
-            value,
-            unit,
-            start.text,
-            start.us,
-            None if end.us == start.us else end.text,
-            end.us,
-            element.position,
-            None,
-            device_of(attributes.get("device")),
-            (),
-            method,
-            None,
-            metadata.get("HKWasUserEntered") == "1",
-            zone,
-        )
-
-    def half(self, element: Element) -> Iterable[Reading]:
-        """Take half of a blood pressure; return the panel once it is whole."""
-        attributes = element.attributes
-        name = attributes["type"].removeprefix(QUANTITY)
-        half = self.quantity(element, BLOOD_PRESSURE[name])
-        panel = self._halves.add(half, attributes.get("sourceName", ""))
-        return () if panel is None else (panel,)
-
-    def sleep(self, element: Element) -> Iterable[Reading]:
-        """Take a stage of sleep; return the sessions that are over."""
-        attributes, metadata = element.attributes, element.metadata
-        try:
-            span = times.span(attributes, metadata, self._zone)
-        except Unreadable as error:
-            raise error.of("sleep-session") from None
-        source = sleep.Source(
-            attributes.get("sourceName", ""),
-            device_of(attributes.get("device")),
-            metadata.get("HKWasUserEntered") == "1",
-        )
-        return self._nights.add(element, span, source)
-
-    def mindful(self, element: Element) -> Iterable[Reading]:
-        """Return the length of a mindful session."""
-        bare = self.period(element, "mindful-duration")
-        length = seconds(bare.end_us - bare.start_us)
-        return (bare._replace(value=length, unit="s"),)
-
-    def workout(self, element: Element) -> Iterable[Reading]:
-        """Return the reading of a workout."""
-        code = workout.activity_of(element)
-        parts = workout.components_of(element)
-        bare = self.period(element, "workout")
-        return (bare._replace(value=code, components=parts),)
-
-    def period(self, element: Element, kind: str) -> Measurement:
-        """Return a reading without a value, with its time and device.
-
-        Raises:
-            Unreadable: as `times.span`.
-
-        """
-        attributes, metadata = element.attributes, element.metadata
-        try:
-            start, end, zone = times.span(attributes, metadata, self._zone)
-        except Unreadable as error:
-            raise error.of(kind) from None
-        return Measurement(
-            kind=kind,
-            value=None,
-            unit="",
-            start=start.text,
-            start_us=start.us,
-            end=end.text,
-            end_us=end.us,
-            position=element.position,
-            device=device_of(attributes.get("device")),
-            self_reported=metadata.get("HKWasUserEntered") == "1",
-            zone=zone,
-        )
-
-
-_READERS: Mapping[str, Callable[[_Reader, Element], Iterable[Reading]]] = (
-    MappingProxyType({"Record": _Reader.record, "Workout": _Reader.workout})
-)
-"""What reads the children of the root, by name."""
-
-_QUANTITIES = MappingProxyType(
-    {QUANTITY + name: quantity for name, quantity in QUANTITIES.items()}
-)
-
-_OTHER_RECORDS: Mapping[str, Callable[[_Reader, Element], Iterable[Reading]]] = (
-    MappingProxyType(
-        {
-            CATEGORY + SLEEP_ANALYSIS: _Reader.sleep,
-            CATEGORY + MINDFUL_SESSION: _Reader.mindful,
-            **{QUANTITY + name: _Reader.half for name in BLOOD_PRESSURE},
-        }
-    )
-)
-"""What reads the records that are not a number of their own, by type."""
-
-
-def _unit_refused(attributes: Mapping[str, str], kind: str) -> Unreadable:
-    if not attributes.get("unit"):
-        return Unreadable(Reason.NO_UNIT, "The record has no unit.", kind)
-    detail = "The unit is not one in which HealthKit gives this type."
-    return Unreadable(Reason.UNKNOWN_UNIT, detail, kind)
-
-
-def _never_stored(type_: str, position: str) -> OutOfScope:
-    """Return what a type is that is never stored.
-
-    Raises:
-        Unreadable: `unknown-kind` for any other.
-
-    """
-    what = TYPES_OUT_OF_SCOPE.get(type_)
-    if what is not None:
-        return OutOfScope(position, what)
-    for prefix, what in PREFIXES_OUT_OF_SCOPE.items():
-        if type_.startswith(prefix):
-            return OutOfScope(position, what)
-    is_plain = type_.isascii() and type_.isidentifier() and len(type_) <= _LONGEST_TYPE
-    named = type_ if is_plain and type_.startswith("HK") else "type"
-    raise Unreadable(Reason.UNKNOWN_KIND, f"The {named} has no kind.")
-
-
-_LONGEST_TYPE = 80
-
-
-def _kept(element: Element) -> dict[str, object]:
-    """Return what a retry needs of an element, without names and accounts."""
-    attributes = element.attributes
-    metadata = element.metadata
-    return {
-        "element": element.tag,
-        "attributes": {k: v for k, v in attributes.items() if k in KEPT_ATTRIBUTES},
-        "metadata": {k: v for k, v in metadata.items() if k in KEPT_METADATA},
-    }
-
-
-def _element(payload: Mapping[str, object]) -> Element:
-    """Return the element that `_kept` kept.
-
-    Raises:
-        FHIRError: `structure` for any other object.
-
-    """
-    tag, attributes = payload.get("element"), payload.get("attributes")
-    metadata = payload.get("metadata")
-    if (
-        isinstance(tag, str)
-        and isinstance(attributes, dict)
-        and isinstance(metadata, dict)
-    ):
-        return Element(tag, 1, attributes, metadata, [])
-    raise FHIRError(IssueType.STRUCTURE, "This is no part of an Apple Health export.")

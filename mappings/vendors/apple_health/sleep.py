@@ -100,7 +100,7 @@ class Segment(NamedTuple):
         start_offset: Offset of the start from UTC, in minutes.
         end_offset: Offset of the end from UTC, in minutes.
         zone: IANA name of the zone, where it is known.
-        number: Which Record of the file it is.
+        position: Its place in the file.
 
     """
 
@@ -110,7 +110,7 @@ class Segment(NamedTuple):
     start_offset: int
     end_offset: int
     zone: str | None
-    number: int
+    position: str
 
 
 class Nights:
@@ -142,7 +142,7 @@ class Nights:
             offset_minutes(start.text),
             offset_minutes(end.text),
             zone,
-            element.number,
+            element.position,
         )
         self._segments.setdefault(source, []).append(segment)
         self._held += 1
@@ -189,7 +189,7 @@ def _start(segment: Segment) -> int:
 def _reading(source: Source, session: list[Segment]) -> Reading:
     first = session[0]
     last = max(session, key=lambda segment: segment.end_us)
-    position = f"Record[{first.number}]"
+    position = first.position
     stages = _stages(session)
     if len(stages) > MAX_STAGES:
         refused = Unreadable(

@@ -55,6 +55,11 @@ def _counted(code: str) -> Mapping[str, str]:
     return MappingProxyType({"count": code})
 
 
+def _exactly(word: str, code: str) -> Mapping[str, str]:
+    """Return a unit of this vendor's alone."""
+    return MappingProxyType({word: code})
+
+
 QUANTITIES: Mapping[str, Quantity] = MappingProxyType(
     {
         "HeartRate": Quantity("heart-rate", _RATE),
@@ -87,8 +92,8 @@ QUANTITIES: Mapping[str, Quantity] = MappingProxyType(
         ),
         "StepCount": Quantity("steps", _counted("{steps}")),
         "DistanceWalkingRunning": Quantity("distance-walking-running", _LENGTH),
-        "DistanceCycling": Quantity("distance", _LENGTH, "cycling"),
-        "DistanceSwimming": Quantity("distance", _LENGTH, "swimming"),
+        "DistanceCycling": Quantity("distance-cycling", _LENGTH),
+        "DistanceSwimming": Quantity("distance-swimming", _LENGTH),
         "DistanceWheelchair": Quantity("distance", _LENGTH, "wheelchair"),
         "DistanceDownhillSnowSports": Quantity(
             "distance", _LENGTH, "downhill snow sports"
@@ -103,6 +108,20 @@ QUANTITIES: Mapping[str, Quantity] = MappingProxyType(
         "TimeInDaylight": Quantity("time-in-daylight", _DURATION),
         "VO2Max": Quantity("vo2-max", _words("mL/min·kg mL/kg/min")),
         "WalkingSpeed": Quantity("walking-speed", _SPEED),
+        "RunningSpeed": Quantity("speed", _SPEED, "running"),
+        "CyclingSpeed": Quantity("speed", _SPEED, "cycling"),
+        "RunningPower": Quantity("power", _exactly("W", "W"), "running"),
+        "CyclingPower": Quantity("power", _exactly("W", "W"), "cycling"),
+        "StairAscentSpeed": Quantity("stair-ascent-speed", _SPEED),
+        "StairDescentSpeed": Quantity("stair-descent-speed", _SPEED),
+        "PushCount": Quantity("wheelchair-pushes", _counted("{#}")),
+        "PhysicalEffort": Quantity(
+            "physical-effort", _exactly("kcal/hr·kg", "kcal/(h.kg)")
+        ),
+        "AtrialFibrillationBurden": Quantity("atrial-fibrillation-burden", _RATIO),
+        "ElectrodermalActivity": Quantity(
+            "electrodermal-activity", _exactly("mcS", "uS")
+        ),
         "WalkingStepLength": Quantity("walking-step-length", _LENGTH),
         "WalkingAsymmetryPercentage": Quantity("walking-asymmetry", _RATIO),
         "WalkingDoubleSupportPercentage": Quantity("walking-double-support", _RATIO),

@@ -115,6 +115,7 @@ MEASURES = (
         {"dB": "dB[SPL]", **_words("dBA")},
         methods=MappingProxyType({"dBA": "A-weighted"}),
     ),
+    Measure("speed", "speed", "speed", {"mph": "[mi_i]/h", **_words("m/s km/h")}),
 )
 
 BY_SCHEMA = MappingProxyType({measure.schema: measure for measure in MEASURES})

@@ -6,9 +6,8 @@ https://www.zigbee2mqtt.io/guide/usage/mqtt_topics_and_messages.html
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple
 
-from conformance import fhir_json
-from conformance.issues import FHIRError
 from mappings.measurement import (
     DeviceClue,
     Measurement,
@@ -17,6 +16,7 @@ from mappings.measurement import (
     Reason,
     Refusal,
 )
+from mappings.mqtt_message import is_retained, payload_json
 from mappings.payload import (
     Instant,
     Unreadable,
@@ -29,7 +29,10 @@ from mappings.vendors.zigbee2mqtt.device import (
     device_of,
     friendly_name,
 )
+from mappings.vendors.zigbee2mqtt.exposes import Devices, Exposed, is_bed, unit_of
 from mappings.vendors.zigbee2mqtt.properties import (
+    BED_MODELS,
+    BED_PRESENCE,
     ENVELOPE,
     MAINS,
     METHODS,
@@ -49,20 +52,31 @@ def parse(
     """Yield the readings of a message, or of a list of messages.
 
     Args:
-        payload: `{topic, payload, received_at?, retain?}` or a list of them.
+        payload: `{topic, payload, received_at?, retain?}` or a list of them. What the
+            bridge's list of devices among them says of units holds for all of them.
         received_at: When the payload arrived here. It never stands in for a
             message's own time: the message may have waited on its way.
         zone: A message names its own offset.
 
     """
     if isinstance(payload, list):
+        devices = Devices(payload)
         for index, message in enumerate(payload):
-            yield from _message(message, f"$[{index}]")
+            yield from _message(message, devices, f"$[{index}]")
     else:
-        yield from _message(payload, "$")
+        yield from _message(payload, Devices([]), "$")
 
 
-def _message(message: object, position: str) -> Iterator[Reading]:
+class _Sent(NamedTuple):
+    """A state, and what holds for all of its properties."""
+
+    payload: Mapping[str, object]
+    exposed: Exposed
+    device: DeviceClue
+    time: Instant | Unreadable
+
+
+def _message(message: object, devices: Devices, position: str) -> Iterator[Reading]:
     if not isinstance(message, Mapping):
         detail = "A message is a JSON object with topic and payload."
         yield Refusal(position, Reason.MALFORMED, None, detail, message)
@@ -82,7 +96,8 @@ def _message(message: object, position: str) -> Iterator[Reading]:
     except Unreadable as error:
         yield error.refusal(position, message)
         return
-    yield from _state(name, payload, message, position)
+    exposed = devices.of(topic, name, message)
+    yield from _state(name, payload, message, exposed, position)
 
 
 def _without_topic(message: Mapping[str, object], position: str) -> Reading:
@@ -117,30 +132,19 @@ def _payload(payload: object) -> Mapping[str, object]:
         Unreadable: `malformed` for what is no object.
 
     """
-    if isinstance(payload, bytes):
-        payload = payload.decode("utf-8", "replace")
-    if isinstance(payload, str):
-        payload = _loads(payload)
-    if payload is None:
+    state = payload_json(payload)
+    if state is None:
         return {}
-    if not isinstance(payload, Mapping):
+    if not isinstance(state, Mapping):
         raise Unreadable(Reason.MALFORMED, "The payload is not a JSON object.")
-    return payload
-
-
-def _loads(text: str) -> object:
-    if not text.strip():
-        return None
-    try:
-        return fhir_json.loads(text.encode())
-    except (FHIRError, UnicodeEncodeError):
-        raise Unreadable(Reason.MALFORMED, "The payload is not JSON.") from None
+    return state
 
 
 def _state(
     name: str,
     payload: Mapping[str, object],
     message: Mapping[str, object],
+    exposed: Exposed,
     position: str,
 ) -> Iterator[Reading]:
     properties = [member for member in payload if member not in ENVELOPE]
@@ -148,26 +152,45 @@ def _state(
         yield OutOfScope(position, "message without a property")
         return
     device = device_of(name, payload)
+    if not exposed.is_bed and _is_bed(payload):
+        exposed = exposed._replace(is_bed=True)
     try:
         time: Instant | Unreadable = _time(payload, message)
     except Unreadable as error:
         time = error
+    sent = _Sent(payload, exposed, device, time)
     place = f"{position}.payload."
     for member in properties:
         try:
-            yield _property(member, payload, device, time, place + member)
+            yield _property(member, sent, place + member)
         except Unreadable as error:
-            kept = {**message, "payload": _kept(payload, member)}
-            yield error.refusal(place + member, kept)
+            yield error.refusal(place + member, _kept(member, message, sent))
 
 
-def _kept(payload: Mapping[str, object], member: str) -> dict[str, object]:
-    """Return the payload with one property, so that it can be tried again."""
-    return {
-        name: value
-        for name, value in payload.items()
-        if name in ENVELOPE or name == member
+def _is_bed(payload: Mapping[str, object]) -> bool:
+    """Whether the device block of a message is of a sensor in a bed."""
+    block = payload.get("device")
+    return isinstance(block, Mapping) and (
+        is_bed(block.get("model")) or is_bed(block.get("manufacturerName"))
+    )
+
+
+def _kept(member: str, message: Mapping[str, object], sent: _Sent) -> dict[str, object]:
+    """Return the message with one property, so that it can be tried again."""
+    payload, exposed = sent.payload, sent.exposed
+    kept: dict[str, object] = {
+        **message,
+        "payload": {
+            name: value
+            for name, value in payload.items()
+            if name in ENVELOPE or name == member
+        },
     }
+    if member in exposed.units:
+        kept["units"] = {member: exposed.units[member]}
+    if exposed.is_bed:
+        kept["model"] = min(BED_MODELS)
+    return kept
 
 
 def _time(payload: Mapping[str, object], message: Mapping[str, object]) -> Instant:
@@ -180,7 +203,7 @@ def _time(payload: Mapping[str, object], message: Mapping[str, object]) -> Insta
     seen = payload.get("last_seen")
     if seen is not None:
         return epoch_ms(seen) if type(seen) is int else instant_of(seen)
-    if message.get("retain") is True or message.get("retained") is True:
+    if is_retained(message):
         raise Unreadable(
             Reason.NO_TIME,
             "A retained message repeats old values; without last_seen it has no time.",
@@ -193,17 +216,12 @@ def _time(payload: Mapping[str, object], message: Mapping[str, object]) -> Insta
     return instant_of(received)
 
 
-def _property(
-    member: str,
-    payload: Mapping[str, object],
-    device: DeviceClue,
-    time: Instant | Unreadable,
-    position: str,
-) -> Reading:
+def _property(member: str, sent: _Sent, position: str) -> Reading:
+    payload, exposed, device, time = sent
     what = _never_stored(member, payload)
     if what is not None:
         return OutOfScope(position, what)
-    kind, value, unit = _reading(member, payload)
+    kind, value, unit = _reading(member, payload, exposed)
     if isinstance(time, Unreadable):
         raise Unreadable(time.reason, time.detail, kind)
     return Measurement(
@@ -236,7 +254,7 @@ def _never_stored(member: str, payload: Mapping[str, object]) -> str | None:
 
 
 def _reading(
-    member: str, payload: Mapping[str, object]
+    member: str, payload: Mapping[str, object], exposed: Exposed
 ) -> tuple[str, Decimal | int | str, str]:
     """Return kind, value and unit of a property.
 
@@ -247,21 +265,40 @@ def _reading(
     value = payload[member]
     if member in QUANTITIES:
         kind, unit = QUANTITIES[member]
-        return kind, _number(value, member, kind), unit
+        told = exposed.units.get(member)
+        return (
+            kind,
+            _number(value, member, kind),
+            unit if told is None else unit_of(kind, told),
+        )
     if member in STATES:
-        kind, true, false = STATES[member]
-        if not isinstance(value, bool):
-            raise Unreadable(
-                Reason.INVALID_VALUE, f"{member} is not a truth value.", kind
-            )
-        return kind, true if value else false, ""
+        return _truth(member, value, exposed)
     if member == "voltage" and "battery" in payload:
         return "battery-voltage", _number(value, member, "battery-voltage"), "mV"
     if member in NO_UNIT:
-        kind = NO_UNIT[member]
+        return _of_told_unit(member, value, exposed)
+    raise Unreadable(Reason.UNKNOWN_KIND, "The property is not one that is understood.")
+
+
+def _truth(member: str, value: object, exposed: Exposed) -> tuple[str, str, str]:
+    kind, true, false = STATES[member]
+    if exposed.is_bed and member == "occupancy":
+        kind = BED_PRESENCE
+    if not isinstance(value, bool):
+        raise Unreadable(Reason.INVALID_VALUE, f"{member} is not a truth value.", kind)
+    return kind, true if value else false, ""
+
+
+def _of_told_unit(
+    member: str, value: object, exposed: Exposed
+) -> tuple[str, Decimal | int, str]:
+    """Return a number whose unit differs between devices, where the bridge tells it."""
+    kind = NO_UNIT[member]
+    told = exposed.units.get(member)
+    if told is None:
         detail = f"The message does not tell the unit of {member}."
         raise Unreadable(Reason.NO_UNIT, detail, kind)
-    raise Unreadable(Reason.UNKNOWN_KIND, "The property is not one that is understood.")
+    return kind, _number(value, member, kind), unit_of(kind, told)
 
 
 def _number(value: object, member: str, kind: str) -> Decimal | int:

@@ -41,6 +41,17 @@ STATES: Mapping[str, tuple[str, str, str]] = MappingProxyType(
 )
 """Kind of a truth value, its code for true, its code for false."""
 
+BED_PRESENCE = "bed-presence"
+
+BED_MODELS = frozenset({"TS0601_bed_presence_sensor"})
+"""Models whose `occupancy` is that of a bed or a chair, by the name of
+
+https://www.zigbee2mqtt.io/devices/TS0601_bed_presence_sensor.html
+"""
+
+BED_MAKERS = frozenset({"_TZE200_seq9cm6u"})
+"""Makers' codes that stand for just such a model."""
+
 NO_UNIT: Mapping[str, str] = MappingProxyType(
     {
         # Millivolts on a battery, volts on a plug; the message tells neither.
@@ -182,6 +193,11 @@ OUT_OF_SCOPE: Mapping[str, str] = MappingProxyType(
                 "hold_timeout_expire",
                 "temperature_unit",
                 "temperature_unit_convert",
+                "temperature_units",
+                "interval_time",
+                "presence_delay",
+                "presence_time",
+                "work_state",
                 "requested_brightness_level",
                 "requested_brightness_percent",
             ),

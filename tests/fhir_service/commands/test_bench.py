@@ -261,6 +261,7 @@ TARGETS = {
     "code.validate": "≤ 60",
     "code.validate-operation": "≤ 2",
     "code.help": "≤ 100",
+    "mqtt.rate": "≥ 3 000",
     "decision.cold-100": "≤ 60",
     "decision.cold-five": "≤ 1 500",
     "decision.warm": "≤ 200",

@@ -2,10 +2,13 @@ import tracemalloc
 import zipfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from decimal import Decimal
 from io import BytesIO
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from conformance.fhir_json import Number, dumps, loads
 from conformance.issues import FHIRError, IssueType
@@ -16,11 +19,14 @@ from mappings.measurement import (
     OutOfScope,
     Reason,
     Refusal,
+    Samples,
 )
-from mappings.vendors.apple_health import archive, elements, sleep
+from mappings.normalise import Normalised, normalise
+from mappings.vendors.apple_health import archive, ecg, elements, sleep
 from mappings.vendors.apple_health.parse import parse
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+NOW_US = 1767225600000000
 SAMPLES = Path(__file__).parents[3].parent / "shared" / "data" / "payloads" / "apple"
 
 DTD = """<!DOCTYPE HealthData [
@@ -130,7 +136,17 @@ def test_a_heart_rate_has_its_time_its_place_and_its_device():
         ("BodyMassIndex", "count", "22.5312", ("body-mass-index", "22.5312", "kg/m2")),
         ("BodyMass", "lb", "160.50", ("body-weight", "160.50", "[lb_av]")),
         ("BodyTemperature", "degF", "98.60", ("body-temperature", "98.60", "[degF]")),
-        ("DistanceCycling", "mi", "0.5", ("distance", "0.5", "[mi_i]")),
+        ("DistanceCycling", "mi", "0.5", ("distance-cycling", "0.5", "[mi_i]")),
+        ("DistanceSwimming", "m", "50", ("distance-swimming", "50", "m")),
+        ("PhysicalEffort", "kcal/hr·kg", "3", ("physical-effort", "3", "kcal/(h.kg)")),
+        ("PushCount", "count", "12", ("wheelchair-pushes", "12", "{#}")),
+        ("StairAscentSpeed", "m/s", "0.4", ("stair-ascent-speed", "0.4", "m/s")),
+        (
+            "AtrialFibrillationBurden",
+            "%",
+            "0.02",
+            ("atrial-fibrillation-burden", "0.02", "1"),
+        ),
         ("BasalEnergyBurned", "kJ", "12", ("basal-energy", "12", "kJ")),
         ("VO2Max", "mL/min·kg", "42.5", ("vo2-max", "42.5", "mL/kg/min")),
         ("BloodGlucose", "mg/dL", "95", ("glucose", "95", "mg/dL")),
@@ -328,9 +344,11 @@ def test_a_refusal_can_be_tried_again():
     assert (mended.kind, mended.zone) == ("heart-rate", "Europe/Amsterdam")
 
 
-def test_another_object_is_no_part_of_an_export():
-    with pytest.raises(FHIRError):
-        readings({"element": "Record"})
+@pytest.mark.parametrize("sent", [{"element": "Record"}, {}, 7, None, "x", [7]])
+def test_another_json_is_no_part_of_an_export(sent):
+    [refusal] = readings(sent)
+
+    assert refusal.reason is Reason.MALFORMED
 
 
 # Blood pressure.
@@ -645,10 +663,15 @@ def test_a_session_of_absurdly_many_stages_is_refused_whole():
 def test_a_zip_gives_what_its_export_gives():
     body = export(record(), record(unit="bpm"))
 
-    assert readings(zipped(body)) == readings(body)
-    assert readings(zipped(body, "apple_health_export/Exportación.xml")) == (
-        readings(body)
-    )
+    beside = [
+        OutOfScope("clinical-document", "clinical document"),
+        OutOfScope("workout-route", "workout route"),
+    ]
+    assert readings(zipped(body)) == [*readings(body), *beside]
+    assert readings(zipped(body, "apple_health_export/Exportación.xml")) == [
+        *readings(body),
+        *beside,
+    ]
 
 
 def test_a_path_and_a_stream_give_the_same(tmp_path):
@@ -667,9 +690,7 @@ def test_a_path_and_a_stream_give_the_same(tmp_path):
     ("body", "words"),
     [
         (b"", "empty"),
-        (b'{"health_data":[]}', "JSON"),
-        (b"\xef\xbb\xbf [1]", "JSON"),
-        (b'<?xml version="1.0"?><gpx></gpx>', "no HealthData"),
+        (b"{", "JSON"),
         (b"<HealthDataX></HealthDataX>", "no HealthData"),
         ("<HealthData></HealthData>".encode("utf-16"), "no HealthData"),
         (b'<?xml version="1.0" encoding="UTF-16"?><HealthData />', "UTF-8"),
@@ -950,12 +971,341 @@ def test_no_stand_in_of_a_person_reaches_a_reading():
     assert not [word for word in stand_ins if word in text]
 
 
-@pytest.mark.skipif(not SAMPLES.is_dir(), reason="the stored samples are not here")
-@pytest.mark.parametrize(
-    "name", ["mirobody-vitals_activity_001.json", "route_2019-06-11_3.00pm.gpx"]
-)
-def test_files_beside_the_export_are_refused_as_a_whole(name):
-    with pytest.raises(FHIRError) as refused:
-        readings(SAMPLES / name)
+# Beside the records.
 
-    assert "export.xml" in str(refused.value)
+ECG_HEAD = """\
+Name,A Synthetic Person
+Date of Birth,"Jan 1, 1970"
+Recorded Date,2024-01-01 12:00:00 +0200
+Classification,Sinus Rhythm
+Symptoms,
+Software Version,1.90
+Device,"Watch6,7"
+Sample Rate,512 hertz
+
+
+Lead,Lead I
+Unit,µV
+
+
+"""
+
+
+def with_recording(
+    text: str | bytes, name: str = "electrocardiograms/ecg.csv"
+) -> bytes:
+    stream = BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as package:
+        package.writestr("apple_health_export/export.xml", export())
+        package.writestr(f"apple_health_export/{name}", text)
+    return stream.getvalue()
+
+
+def recording(text: str, zone: str | None = None) -> object:
+    [reading] = readings(with_recording(text), zone)
+    return reading
+
+
+def test_an_electrocardiogram_is_the_signal_of_its_lead_and_what_the_watch_says():
+    samples = "\n".join(["-11.430", "0", *["25.5"] * 510])
+
+    reading = recording(ECG_HEAD + samples)
+
+    data = (Number("-11.430"), 0, *[Number("25.5")] * 510)
+    assert reading == Measurement(
+        kind="ecg",
+        value=None,
+        unit="",
+        start="2024-01-01T12:00:00+02:00",
+        start_us=1704103200000000,
+        end="2024-01-01T12:00:01+02:00",
+        end_us=1704103201000000,
+        position="electrocardiogram[1]",
+        device=DeviceClue(
+            manufacturer="Apple Inc.",
+            model="Watch",
+            name="Apple Watch",
+            hardware="Watch6,7",
+        ),
+        components=(
+            Component(
+                "ecg-lead-i",
+                Samples(Decimal("1.953125"), data, Decimal("0.001")),
+                "mV",
+            ),
+            Component("ecg-classification", "sinus-rhythm"),
+        ),
+        method="Apple ECG 1.90",
+    )
+    assert isinstance(normalise(reading, now_us=NOW_US), Normalised)
+
+
+def test_an_electrocardiogram_in_another_language_is_known_by_its_values():
+    text = (
+        "Nombre,Persona Sintética\nFecha de registro,2024-01-01 12:00:00 +0200\n"
+        'Clasificación,Ritmo sinusal\nVersión,1.90\nDispositivo,"Watch6,7"\n'
+        "Frecuencia de muestreo,511,5 hertz\nDerivación,Derivación I\nUnidad,µV\n\n"
+        "-11,43\n12\n"
+    )
+
+    reading = recording(text, "Europe/Madrid")
+
+    lead, said = reading.components
+    assert (reading.start, reading.zone) == (
+        "2024-01-01T11:00:00+01:00",
+        "Europe/Madrid",
+    )
+    assert lead.value.data == (Number("-11.43"), 12)
+    assert lead.value.period_ms == Decimal("1.95503421310")
+    assert (said.value, said.absent) == (None, "unknown")
+    assert "Persona" not in repr(reading)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ("2024-01-01 12:00:00 +0200", "1 January", Reason.NO_TIME),
+        ("512 hertz", "fast", Reason.NO_TIME),
+        ("512 hertz", "0 hertz", Reason.NO_TIME),
+        ("Unit,µV", "Unit,V", Reason.NO_UNIT),
+        ("Lead,Lead I", "Lead,Lead II", Reason.UNKNOWN_KIND),
+    ],
+)
+def test_an_electrocardiogram_that_is_not_understood_is_kept_without_the_person(
+    old, new, reason
+):
+    refusal = recording(ECG_HEAD.replace(old, new) + "1\n2")
+
+    [again] = readings(refusal.payload)
+
+    assert (refusal.reason, refusal.kind, again.reason) == (reason, "ecg", reason)
+    assert "Person" not in repr(refusal)
+    assert "1970" not in repr(refusal)
+
+
+@pytest.mark.parametrize(
+    ("samples", "reason"),
+    [("", Reason.INVALID_VALUE), ("1\nx\n2", Reason.MALFORMED)],
+)
+def test_an_electrocardiogram_needs_samples(samples, reason):
+    assert recording(ECG_HEAD + samples).reason is reason
+
+
+def test_a_recording_that_is_too_long_is_refused_and_the_rest_is_kept():
+    long = ECG_HEAD + "1\n" * (ecg.MAX_BYTES // 2)
+
+    [refusal] = readings(with_recording(long))
+
+    assert (refusal.reason, refusal.payload) == (Reason.MALFORMED, None)
+
+
+def test_a_route_alone_is_out_of_scope():
+    assert readings(b'<?xml version="1.0"?><gpx></gpx>') == [
+        OutOfScope("gpx", "workout route")
+    ]
+
+
+# Records of an app.
+
+AT_MS = 1736928000000
+
+
+def app_record(type_: str, value: object, unit: str, **more: object) -> object:
+    return {
+        "uuid": "00000000-0000-0000-0000-000000000001",
+        "sourceId": "app",
+        "type": type_,
+        "dateFrom": AT_MS,
+        "dateTo": AT_MS,
+        "value": {"numericValue": value},
+        "unitSymbol": unit,
+        **more,
+    }
+
+
+def delivered(*records: object, timezone: str | None = "Europe/Berlin") -> object:
+    return {
+        "user_id": "account-1",
+        "meta_info": {"timezone": timezone},
+        "health_data": list(records),
+    }
+
+
+def test_a_record_of_an_app_has_its_id_its_zone_and_its_account():
+    [reading] = readings(delivered(app_record("HEART_RATE", 72, "bpm")))
+
+    assert reading == Measurement(
+        kind="heart-rate",
+        value=72,
+        unit="/min",
+        start="2025-01-15T09:00:00+01:00",
+        start_us=AT_MS * 1000,
+        end=None,
+        end_us=AT_MS * 1000,
+        position="$.health_data[0]",
+        source_id="00000000-0000-0000-0000-000000000001",
+        zone="Europe/Berlin",
+        patient="account-1",
+    )
+
+
+def test_a_percentage_of_an_app_is_no_ratio():
+    [reading] = readings(delivered(app_record("BLOOD_OXYGEN", 98, "%")))
+
+    assert (reading.kind, reading.value, reading.unit) == ("oxygen-saturation", 98, "%")
+
+
+def test_a_record_without_a_zone_is_in_utc():
+    [reading] = readings(delivered(app_record("HEART_RATE", 72, "bpm"), timezone=None))
+
+    assert (reading.start, reading.zone) == ("2025-01-15T08:00:00.000Z", None)
+
+
+def test_halves_of_an_app_become_one_panel():
+    [panel] = readings(
+        delivered(
+            app_record("BLOOD_PRESSURE_DIASTOLIC", 80, "mmHg"),
+            app_record("BLOOD_PRESSURE_SYSTOLIC", 120, "mmHg"),
+        )
+    )
+
+    assert (panel.kind, panel.records, panel.source_id) == ("blood-pressure", 2, None)
+    assert [part.value for part in panel.components] == [120, 80]
+
+
+def test_stages_of_an_app_become_a_night():
+    hour = 3_600_000
+    stages = [
+        app_record(name, 60, "min", dateFrom=start, dateTo=start + hour)
+        for name, start in (("SLEEP_LIGHT", AT_MS), ("SLEEP_DEEP", AT_MS + hour))
+    ]
+
+    [night] = readings(delivered(*stages))
+
+    assert (night.kind, night.records, night.position) == (
+        "sleep-session",
+        2,
+        "$.health_data[0]",
+    )
+    assert [
+        (part.value, part.offset_ms)
+        for part in night.components
+        if part.kind == "sleep-stage"
+    ] == [("light", 0), ("deep", hour)]
+
+
+def test_a_mindful_session_of_an_app_is_as_long_as_it_took():
+    sent = app_record("MINDFULNESS", 10, "min", dateTo=AT_MS + 600_000)
+
+    [reading] = readings(delivered(sent))
+
+    assert (reading.kind, reading.value, reading.unit) == ("mindful-duration", 600, "s")
+
+
+@pytest.mark.parametrize(
+    ("sent", "reason"),
+    [
+        (app_record("HEART_RATE", "72", "bpm"), Reason.INVALID_VALUE),
+        (app_record("HEART_RATE", 72, ""), Reason.NO_UNIT),
+        (app_record("HEART_RATE", 72, "Hz"), Reason.UNKNOWN_UNIT),
+        (app_record("HEART_RATE", 72, "bpm", dateTo=None), Reason.NO_TIME),
+        (app_record("HEART_RATE", 72, "bpm", dateTo="now"), Reason.MALFORMED),
+        (app_record("HEART_RATE", 72, "bpm", dateTo=1736928000), Reason.MALFORMED),
+        (app_record("STEPS", 5, "count", dateTo=AT_MS - 1), Reason.NEGATIVE_INTERVAL),
+        (app_record("WORKOUT", 5, "count"), Reason.UNKNOWN_KIND),
+        (7, Reason.MALFORMED),
+    ],
+)
+def test_a_record_that_is_not_understood_is_refused_and_the_others_are_kept(
+    sent, reason
+):
+    refusal, kept = readings(delivered(sent, app_record("WEIGHT", 70, "kg")))
+
+    [again] = readings(refusal.payload)
+
+    assert (refusal.reason, again.reason, kept.kind) == (reason, reason, "body-weight")
+
+
+def test_what_is_never_stored_of_an_app_is_out_of_scope():
+    sent = delivered(app_record("DIETARY_CARBS_CONSUMED", 5, "g"))
+
+    assert readings(sent) == [OutOfScope("$.health_data[0]", "nutrition")]
+
+
+def test_an_empty_delivery_is_accounted_for():
+    assert readings(delivered()) == [
+        OutOfScope("$.health_data", "delivery without a record")
+    ]
+
+
+@pytest.mark.skipif(not SAMPLES.is_dir(), reason="the stored samples are not here")
+def test_the_stored_records_of_an_app_are_accounted_for_through_both_doors():
+    path = SAMPLES / "mirobody-vitals_activity_001.json"
+
+    from_file = readings(path)
+    from_door = readings(loads(path.read_bytes()))
+
+    assert from_file == from_door
+    assert [(r.kind, r.value, r.unit) for r in from_file] == [
+        ("heart-rate", 72, "/min"),
+        ("resting-heart-rate", 58, "/min"),
+        ("oxygen-saturation", 98, "%"),
+        ("blood-pressure", None, ""),
+        ("steps", 500, "{steps}"),
+        ("distance-walking-running", 400, "m"),
+        ("active-energy", 150, "kcal"),
+        ("vo2-max", Decimal("42.5"), "mL/kg/min"),
+    ]
+    assert sum(r.records for r in from_file) == 9
+    assert {r.patient for r in from_file} == {"test_user_001"}
+    assert from_file[4].start == "2025-01-15T00:00:00-08:00"
+    assert from_file[4].end == "2025-01-15T00:30:00-08:00"
+    assert {type(normalise(r, now_us=NOW_US)) for r in from_file} == {Normalised}
+
+
+@pytest.mark.skipif(not SAMPLES.is_dir(), reason="the stored samples are not here")
+def test_the_stored_route_is_out_of_scope():
+    assert readings(SAMPLES / "route_2019-06-11_3.00pm.gpx") == [
+        OutOfScope("gpx", "workout route")
+    ]
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.decimals()
+    | st.text(max_size=9)
+    | st.sampled_from(["HEART_RATE", "SLEEP_DEEP", "MINDFULNESS", "Record", AT_MS]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                (
+                    *("health_data", "input", "user_id", "meta_info", "timezone"),
+                    *("type", "dateFrom", "dateTo", "value", "numericValue", "uuid"),
+                    *("element", "attributes", "metadata", "electrocardiogram"),
+                )
+            ),
+            inner,
+            max_size=5,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@given(JSON)
+def test_any_json_value_is_accounted_for(sent):
+    found = readings(sent)
+
+    assert found or not sent or isinstance(sent, dict | list)
+    for reading in found:
+        assert isinstance(reading, Measurement | Refusal | OutOfScope)
+
+
+@given(st.text(max_size=60))
+def test_any_recording_is_accounted_for(text):
+    [reading] = readings({"electrocardiogram": text})
+
+    assert isinstance(reading, Measurement | Refusal)

@@ -259,6 +259,17 @@ def test_a_heart_rate_on_waking_is_a_heart_rate():
 
 
 @pytest.mark.parametrize(
+    ("word", "unit"), [("m/s", "m/s"), ("km/h", "km/h"), ("mph", "[mi_i]/h")]
+)
+def test_a_speed_is_in_each_unit_of_its_schema(word, unit):
+    body = {"speed": {"value": 5, "unit": word}, "effective_time_frame": MOMENT}
+
+    [reading] = parse(body, received_at=NOW)
+
+    assert (reading.kind, reading.value, reading.unit) == ("speed", 5, unit)
+
+
+@pytest.mark.parametrize(
     ("specimen", "kind"),
     [
         (None, "glucose"),

@@ -191,7 +191,8 @@ def test_a_file_is_read_to_its_end(path):
         isinstance(one, Measurement | Refusal | OutOfScope | Deletion) for one in found
     )
     assert all(one.position and one.records >= 0 for one in found)
-    assert sum(one.records for one in found) > 0
+    is_empty = "empty" in path.name
+    assert (sum(one.records for one in found) == 0) <= is_empty
 
 
 @needs_folder

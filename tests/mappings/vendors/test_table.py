@@ -10,8 +10,12 @@ from conformance.fhir_json import dumps, loads
 from mappings.kinds import ValueType, kinds
 from mappings.measurement import Measurement, Refusal
 from mappings.normalise import normalise
-from mappings.vendors.apple_health import sleep
+from mappings.vendors.apple_health import sdk, sleep
 from mappings.vendors.apple_health import types as apple
+from mappings.vendors.awair import tables as awair
+from mappings.vendors.matter import attributes as matter
+from mappings.vendors.matter import clusters
+from mappings.vendors.netatmo import tables as netatmo
 from mappings.vendors.open_mhealth import episodes, granola, measures
 from mappings.vendors.table import VENDORS
 from mappings.vendors.zigbee2mqtt import properties
@@ -47,7 +51,7 @@ def test_every_vendor_is_found_by_its_name(source):
     assert vendor.source == source
     assert vendor.parser == f"{source}/{vendor.version}"
     assert vendor.system.endswith(f"/sid/{source}")
-    assert bool(vendor.media_types) != bool(vendor.parse_file)
+    assert vendor.media_types or vendor.parse_file
 
 
 @pytest.mark.parametrize("source", VENDORS)
@@ -58,7 +62,7 @@ def test_no_vendor_reads_another(source):
         path.read_text(encoding="utf-8") for path in folder_of(source).glob("*.py")
     )
 
-    assert not [name for name in others if f"mappings.vendors.{name}" in text]
+    assert not [name for name in others if f"mappings.vendors.{name}." in text]
 
 
 def mapped() -> list[tuple[str, str, str]]:
@@ -93,6 +97,24 @@ def mapped() -> list[tuple[str, str, str]]:
         for kind, _, units in apple.TOTALS.values()
         for unit in units.values()
     ]
+    pairs += [
+        (f"apple-health {name}", quantity.kind, unit)
+        for name, quantity in (sdk.TYPES | sdk.HALVES).items()
+        for unit in quantity.units.values()
+    ]
+    pairs += [
+        (f"awair {name}", sensor.kind, sensor.unit)
+        for name, sensor in awair.SENSORS.items()
+    ]
+    pairs += [
+        (f"netatmo {name}", *pair)
+        for name, pair in (netatmo.QUANTITIES | netatmo.HEALTH).items()
+    ]
+    pairs += [
+        (f"matter {cluster}", reads.kind, reads.unit)
+        for cluster, attributes in clusters.NUMBERS.items()
+        for reads in attributes.values()
+    ]
     return sorted(set(pairs))
 
 
@@ -125,6 +147,7 @@ def named_kinds() -> set[str]:
         *(kind for kind, _ in granola.STAGES.values()),
         *(kind for kind, _, _ in properties.STATES.values()),
         *properties.NO_UNIT.values(),
+        *(kind for kind, _ in matter.READS.values()),
         *(stage.total for stage in sleep.STAGES.values()),
         *(
             kind
@@ -180,6 +203,111 @@ def test_no_name_is_both_stored_and_out_of_scope():
 
 
 ACCEPTED = {
+    "health-connect": {
+        "records": [
+            {"startTime": AT, "endTime": AT, "energy": {"inKilocalories": 15}},
+            {"recordType": "Weight", "time": AT, "weight": {"inKilograms": 72}},
+        ]
+    },
+    "google-health": {
+        "dataPoints": [
+            {
+                "steps": {
+                    "count": "93",
+                    "interval": {
+                        "startTime": "2025-01-15T08:00:00Z",
+                        "startUtcOffset": "3600s",
+                        "endTime": "2025-01-15T08:15:00Z",
+                        "endUtcOffset": "3600s",
+                    },
+                }
+            }
+        ]
+    },
+    "google-fit": {
+        "dataSourceId": "raw:com.google.weight:app:user_input",
+        "point": [
+            {
+                "dataTypeName": "com.google.weight",
+                "startTimeNanos": "1736928000000000000",
+                "endTimeNanos": "1736928000000000000",
+                "value": [{"fpVal": 72}],
+            }
+        ],
+    },
+    "fitbit": {
+        "activities": [
+            {"logId": 1, "activityName": "Walk", "startTime": AT, "duration": 60000}
+        ]
+    },
+    "sleep-as-android": {
+        "record": {"Id": "1736928000000", "Tz": "Europe/Berlin", "Hours": "7.5"},
+        "events": [],
+        "tracked": True,
+    },
+    "garmin": {
+        "epochs": [
+            {
+                "userId": "u1",
+                "summaryId": "s1",
+                "startTimeInSeconds": 1736928000,
+                "startTimeOffsetInSeconds": 3600,
+                "durationInSeconds": 900,
+                "steps": 93,
+            }
+        ]
+    },
+    "garmin-connect": {
+        "dateWeightList": [
+            {
+                "samplePk": 1,
+                "date": 1736931600000,
+                "timestampGMT": 1736928000000,
+                "weight": 59720,
+            }
+        ]
+    },
+    "fit": {
+        "message": "weight_scale",
+        "values": {"timestamp": 1105862400, "weight": 76},
+        "offset_minutes": None,
+        "identifier": "1-2",
+        "wearers": 0,
+    },
+    "withings": {
+        "status": 0,
+        "body": {
+            "measuregrps": [
+                {
+                    "grpid": 1,
+                    "attrib": 0,
+                    "category": 1,
+                    "date": 1736931600,
+                    "measures": [{"value": 74126, "type": 1, "unit": -3}],
+                }
+            ]
+        },
+    },
+    "oura": {
+        "data_type": "heartrate",
+        "data": [{"bpm": 61, "source": "awake", "timestamp": AT}],
+    },
+    "whoop": {
+        "records": [
+            {
+                "id": 1,
+                "start": AT,
+                "end": AT,
+                "score_state": "SCORED",
+                "score": {"strain": 7, "average_heart_rate": 61},
+            }
+        ]
+    },
+    "ihealth": {
+        "BODataList": [
+            {"DataID": "1", "BO": 97, "MDate": 1736931600, "TimeZone": "+0100"}
+        ]
+    },
     "open-mhealth": [
         {
             "header": {
@@ -196,6 +324,34 @@ ACCEPTED = {
         "topic": "zigbee2mqtt/Bed",
         "payload": {"last_seen": 1736928000123, "humidity": 44},
     },
+    "matter": [
+        {"attribute_path": "1/1026/0", "value": 2150, "unique_id": "unit-1"},
+    ],
+    "netatmo": {
+        "body": {
+            "devices": [
+                {
+                    "_id": "00:00:5e:00:53:01",
+                    "type": "NHC",
+                    "dashboard_data": {"time_utc": 1736928000, "Humidity": 44},
+                }
+            ]
+        },
+        "status": "ok",
+    },
+    "awair": {
+        "request": "GET /air-data/latest",
+        "status": 200,
+        "body": {"timestamp": AT, "humid": 44},
+        "device_uuid": "awair-element_9",
+    },
+    "home-assistant": {
+        "topic": "home-7/sensor/bedroom/state",
+        "payload": "44",
+        "received_at": AT,
+        "device_class": "humidity",
+        "unit_of_measurement": "%",
+    },
     "apple-health": {
         "element": "Record",
         "attributes": {
@@ -210,6 +366,18 @@ ACCEPTED = {
 }
 
 REFUSED = {
+    "health-connect": {"records": [{"weight": 72}]},
+    "google-health": {"dataPoints": [{"steps": {"interval": {"startTime": AT}}}]},
+    "google-fit": {"point": [{"value": [{"fpVal": 72}]}]},
+    "fitbit": {"activities": {"logId": 1}},
+    "sleep-as-android": {"events": []},
+    "garmin": {"epochs": [{"startTimeInSeconds": "soon"}]},
+    "garmin-connect": {"weight": 59720},
+    "fit": {"message": "record", "values": {}},
+    "withings": {"body": {"measuregrps": [{"measures": [{"type": 1}]}]}},
+    "oura": {"data": [{"bpm": 61, "timestamp": "soon"}]},
+    "whoop": {"records": [{"start": AT, "score_state": "DONE"}]},
+    "ihealth": {"BODataList": [{"BO": 97, "MDate": 1736931600, "TimeZone": "here"}]},
     "open-mhealth": {
         "heart_rate": {"value": "61", "unit": "beats/min"},
         "effective_time_frame": {"date_time": AT},
@@ -218,6 +386,10 @@ REFUSED = {
         "topic": "zigbee2mqtt/Bed",
         "payload": {"last_seen": "soon", "humidity": 44},
     },
+    "matter": {"topic": "matter/7", "payload": {}, "received_at": "soon"},
+    "netatmo": {"body": {"devices": [{"_id": 7, "type": "NHC"}]}},
+    "awair": {"request": "GET /air-data/latest", "status": "200"},
+    "home-assistant": {"topic": "home-7/sensor/bedroom/state"},
     "apple-health": {"element": "Record", "attributes": {"sourceName": "x"}},
 }
 

@@ -3,6 +3,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from conformance.fhir_json import Number, dumps, loads
 from mappings.measurement import (
@@ -375,3 +377,168 @@ def test_a_refusal_never_repeats_a_value():
 
     assert isinstance(refusal, Refusal)
     assert "secret" not in refusal.detail
+
+
+def bridge(*exposes: object, **device: object) -> dict[str, object]:
+    """Return a synthetic list of one device, as a bridge publishes it."""
+    listed = {
+        "friendly_name": "Bedroom",
+        "ieee_address": "0x00158d0000000007",
+        "definition": {"model": "M1", "exposes": list(exposes)},
+        **device,
+    }
+    return {"topic": "zigbee2mqtt/bridge/devices", "payload": [listed]}
+
+
+def numeric(name: str, unit: str) -> dict[str, object]:
+    return {"type": "numeric", "property": name, "unit": unit}
+
+
+@pytest.mark.parametrize(
+    ("property_", "unit", "expected"),
+    [
+        ("temperature", "°F", ("room-temperature", "[degF]")),
+        ("temperature", "°C", ("room-temperature", "Cel")),
+        ("pressure", "kPa", ("ambient-pressure", "kPa")),
+        ("noise", "dB", ("noise-level", "dB[SPL]")),
+        ("voc", "ppb", ("volatile-organic-compounds", "[ppb]")),
+        ("voc", "µg/m³", ("volatile-organic-compounds", "ug/m3")),
+        ("voltage", "mV", ("battery-voltage", "mV")),
+    ],
+)
+@pytest.mark.parametrize("topic", ["Bedroom", "0x00158d0000000007"])
+def test_the_units_of_the_bridges_list_hold_for_all_messages_beside_it(
+    property_, unit, expected, topic
+):
+    state = message(f"zigbee2mqtt/{topic}", last_seen=SEEN, **{property_: 70})
+
+    before = readings([bridge(numeric(property_, unit)), state])
+    after = readings([state, bridge(numeric(property_, unit))])
+
+    assert (before[1].kind, before[1].unit) == expected
+    assert (after[0].kind, after[0].unit) == expected
+
+
+def test_a_unit_within_a_feature_is_found():
+    climate = {"type": "climate", "features": [numeric("temperature", "°F")]}
+    state = message(last_seen=SEEN, temperature=70)
+
+    assert readings([bridge(climate), state])[1].unit == "[degF]"
+
+
+def test_a_list_as_text_with_a_control_character_is_read():
+    sent = bridge(numeric("temperature", "°F"), date_code="2021\x00")
+    sent["payload"] = json.dumps(sent["payload"])
+
+    found = readings([sent, message(last_seen=SEEN, temperature=70)])
+
+    assert [getattr(r, "what", None) or r.unit for r in found] == [
+        "bridge information",
+        "[degF]",
+    ]
+
+
+def test_the_list_of_one_bridge_says_nothing_of_anothers_devices():
+    state = message("other/Bedroom", last_seen=SEEN, temperature=20)
+
+    assert readings([bridge(numeric("temperature", "°F")), state])[1].unit == "Cel"
+
+
+def test_a_unit_of_the_list_that_is_not_known_is_refused_and_kept():
+    state = message(last_seen=SEEN, temperature=70)
+
+    refusal = readings([bridge(numeric("temperature", "°Ré")), state])[1]
+
+    assert (refusal.reason, refusal.kind) == (Reason.UNKNOWN_UNIT, "room-temperature")
+    assert refusal.payload["units"] == {"temperature": "°Ré"}
+    assert one(refusal.payload).reason is Reason.UNKNOWN_UNIT
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        [
+            bridge(definition={"model": "TS0601_bed_presence_sensor"}),
+            message(last_seen=SEEN, occupancy=True),
+        ],
+        [
+            bridge(manufacturer="_TZE200_seq9cm6u"),
+            message(last_seen=SEEN, occupancy=True),
+        ],
+        [
+            message(
+                last_seen=SEEN,
+                occupancy=True,
+                device={"model": "TS0601_bed_presence_sensor"},
+            )
+        ],
+        [
+            message(last_seen=SEEN, occupancy=True)
+            | {"model": "TS0601_bed_presence_sensor"}
+        ],
+    ],
+)
+def test_occupancy_of_a_strap_in_a_bed_is_presence_in_bed(told):
+    reading = readings(told)[-1]
+
+    assert (reading.kind, reading.value) == ("bed-presence", "occupied")
+
+
+def test_a_refused_presence_in_bed_is_still_one_when_it_is_tried_again():
+    told = [
+        bridge(definition={"model": "TS0601_bed_presence_sensor"}),
+        message(occupancy=False),
+    ]
+
+    refusal = readings(told)[1]
+    reading = one(refusal.payload | {"received_at": "2025-01-15T09:00:00Z"})
+
+    assert (refusal.reason, refusal.kind) == (Reason.NO_TIME, "bed-presence")
+    assert (reading.kind, reading.value) == ("bed-presence", "unoccupied")
+
+
+@pytest.mark.skipif(not SAMPLES.is_dir(), reason="the stored samples are not here")
+def test_the_stored_list_tells_the_units_of_its_devices():
+    listed = json.loads((SAMPLES / "bridge-devices.json").read_bytes())
+    state = message("zigbee2mqtt/Door Sensor", last_seen=SEEN, contact=True, voltage=3)
+
+    found = readings([*listed, state])
+
+    assert [(r.kind, r.unit) for r in found[-2:]] == [
+        ("contact", ""),
+        ("battery-voltage", "mV"),
+    ]
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.decimals()
+    | st.text(max_size=9)
+    | st.sampled_from(["zigbee2mqtt/bridge/devices", "zigbee2mqtt/Bed", "Bed", "°F"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                (
+                    *("topic", "payload", "definition", "exposes", "features", "unit"),
+                    *("property", "units", "model", "friendly_name", "temperature"),
+                    *("device", "last_seen", "occupancy", "voc", "voltage"),
+                )
+            ),
+            inner,
+            max_size=5,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@given(JSON)
+def test_any_json_value_is_accounted_for(sent):
+    found = readings(sent)
+
+    assert found or sent == []
+    for reading in found:
+        assert isinstance(reading, Measurement | Refusal | OutOfScope)

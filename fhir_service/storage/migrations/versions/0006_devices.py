@@ -114,7 +114,9 @@ def _create_device_states() -> None:
         sa.Column("battery", sa.Integer(), comment="percent"),
         sa.Column("battery_at", BIG),
         sa.Column("battery_since", BIG, comment="since when it is below the limit"),
-        sa.Column("low", sa.SmallInteger(), comment="1 where the device itself says so"),
+        sa.Column(
+            "low", sa.SmallInteger(), comment="1 where the device itself says so"
+        ),
         sa.Column("low_at", BIG),
         sa.Column("low_since", BIG),
         sa.Column("worn", sa.SmallInteger()),

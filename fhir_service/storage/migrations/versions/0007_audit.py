@@ -18,6 +18,13 @@ def upgrade() -> None:
     _create_names()
     _create_rows()
     _create_alerts()
+    _keep_review_notes()
+
+
+def _keep_review_notes() -> None:
+    note = sa.Column("review_note", sa.LargeBinary(), comment="sealed for the patient")
+    with op.batch_alter_table("break_glass", table_kwargs=TABLE) as table:
+        table.add_column(note)
 
 
 def _create_names() -> None:

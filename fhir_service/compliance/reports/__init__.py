@@ -1,0 +1,1 @@
+"""What a compliance officer answers with: a module a report, all of one shape."""

@@ -1,0 +1,360 @@
+"""Uploads of a personal health gateway: resources, stored as they came.
+
+They pass no mapping. Each is bound to the patient, decided on by consent as any other
+data of a device, and known again by its identifier or, without one, by its content.
+
+https://hl7.org/fhir/uv/phd/
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from conformance.fhir_json import loads, loads_foreign
+from consent.audit import entry
+from consent.audit.entry import AuditRecord, Outcome
+from fhir_service.exchange import Services
+from fhir_service.ingest.delivery import Delivery
+from fhir_service.ingest.intake import Origin
+from fhir_service.ingest.receipt import Fate, Item, Receipt
+from fhir_service.ingest.refused import NOT_KEPT, NOT_KEPT_DETAIL, Parts
+from fhir_service.ingest.resolve import Resolver, Unresolved, Wearer
+from fhir_service.storage import (
+    batches,
+    counters,
+    programs,
+    resources,
+    source_keys,
+    types,
+)
+from fhir_service.storage.engine import Transaction
+from fhir_service.storage.resources import Stored
+from fhir_service.storage.tables import SHARED
+from fhir_service.storage.tokens import identifier_token
+from mappings.measurement import Measurement, OutOfScope, Reason, Refusal
+from mappings.vendors.hl7_phd.parts import (
+    PATIENT,
+    Part,
+    digest,
+    identifiers,
+    parts,
+    pointed,
+)
+
+SOURCE = "hl7-phd"
+PARSER = f"{SOURCE}/1"
+
+_TRANSACTION = 500
+"""Resources that are stored together."""
+
+_SEVERAL = Unresolved(
+    Reason.AMBIGUOUS_WEARER, "The resource names more than one patient."
+)
+
+
+def take_upload(services: Services, delivery: Delivery, origin: Origin) -> Receipt:
+    """Store what may be stored of an upload, and account for all of it.
+
+    Args:
+        services: What is shared.
+        delivery: Who brings it, for whom; `raw` is the upload.
+        origin: What the audit says of how it came.
+
+    Raises:
+        FHIRError: what makes the body unreadable as a whole.
+
+    """
+    found = parts(loads_foreign(delivery.raw or b""))
+    receipt = Receipt(source=delivery.source)
+    for first in range(0, len(found), _TRANSACTION):
+        some = found[first : first + _TRANSACTION]
+
+        def work(
+            transaction: Transaction,
+            some: Sequence[Part | Refusal | OutOfScope] = some,
+        ) -> Receipt:
+            upload = _Upload(services, transaction, delivery)
+            upload.run(some)
+            transaction.audit(upload.leaf(origin))
+            return upload.receipt
+
+        receipt.merge(services.database.write(work))
+    return receipt
+
+
+class _Upload:
+    """The work on some parts of an upload, inside one transaction."""
+
+    def __init__(
+        self, services: Services, transaction: Transaction, delivery: Delivery
+    ) -> None:
+        self._services = services
+        self._repository = services.repository
+        self._transaction = transaction
+        self._delivery = delivery
+        self._resolver = Resolver(transaction, services.repository, delivery)
+        self._refused = Parts(delivery, services.repository.content_secret)
+        self._after_row = counters.current(transaction, "row")
+        self._number = 0
+        self.receipt = Receipt(source=delivery.source)
+        self.patients: set[str] = set()
+        self.written: list[int] = []
+
+    def run(self, found: Sequence[Part | Refusal | OutOfScope]) -> None:
+        """Account for each part, storing what may be stored."""
+        for part in found:
+            if isinstance(part, Part):
+                self._attributed(part)
+            elif isinstance(part, Refusal):
+                self._refuse(part, SHARED)
+            else:
+                self._account(part.position, Fate.OUT_OF_SCOPE, part.what)
+        self._refused.keep(self._transaction, self._repository)
+
+    def _account(
+        self, position: str, fate: Fate, kind: str | None, reason: str | None = None
+    ) -> None:
+        self.receipt.add(Item(position, fate, kind, reason))
+
+    def _refuse(self, refusal: Refusal, key: int) -> None:
+        is_kept = self._refused.add(refusal, key)
+        self.receipt.add(
+            Item(
+                refusal.position,
+                Fate.QUARANTINED,
+                refusal.kind,
+                refusal.reason.value if is_kept else NOT_KEPT,
+                refusal.detail if is_kept else NOT_KEPT_DETAIL,
+            )
+        )
+
+    def _attributed(self, part: Part) -> None:
+        wearer = self._wearer(part)
+        if isinstance(wearer, Unresolved):
+            self._unattributed(part, wearer)
+            return
+        self.patients.add(wearer.state.id)
+        resource = self._bound(part.resource, wearer)
+        key = wearer.state.key
+        if self._collects(key, resource):
+            self._store(part, resource, key)
+        elif wearer.stranger is not None:
+            self._unattributed(part, wearer.stranger)
+        else:
+            kind = part.resource["resourceType"]
+            self._account(part.position, Fate.WITHHELD, kind, "consent")
+
+    def _unattributed(self, part: Part, why: Unresolved) -> None:
+        refusal = Refusal(part.position, why.reason, None, why.detail, part.resource)
+        self._refuse(refusal, why.key)
+
+    def _wearer(self, part: Part) -> Wearer | Unresolved:
+        """Return whose a resource is: of the patient it names, or of the request's."""
+        if len(part.patients) > 1:
+            return _SEVERAL
+        named = next(iter(part.patients), None)
+        now_us = self._delivery.received_us
+        return self._resolver.wearer(
+            Measurement(
+                kind="",
+                value=None,
+                unit="",
+                start="",
+                start_us=now_us,
+                end=None,
+                end_us=now_us,
+                position=part.position,
+                patient=named and named.removeprefix(PATIENT),
+            )
+        )
+
+    def _collects(self, key: int, resource: Mapping[str, Any]) -> bool:
+        grant = self._delivery.grant
+        return self._services.gate.collects(self._transaction, grant, key, resource)
+
+    def _bound(self, resource: Mapping[str, Any], wearer: Wearer) -> dict[str, Any]:
+        """Return a resource that is the patient's and points to what is stored."""
+        patient, key = f"{PATIENT}{wearer.state.id}", wearer.state.key
+
+        def target(named: str) -> str | None:
+            return patient if named.startswith(PATIENT) else self._named(key, named)
+
+        bound = pointed(resource, target)
+        if bound["resourceType"] == "Device":
+            bound["patient"] = {"reference": patient}
+        return dict(
+            programs.as_written(
+                self._repository,
+                self._transaction,
+                self._delivery.grant.organization,
+                bound,
+            )
+        )
+
+    def _key(self, key: int, *names: str) -> bytes:
+        return self._repository.blind.source(SOURCE, f"{key}", *names)[:16]
+
+    def _named(self, key: int, named: str) -> str | None:
+        """Return what is stored of the patient under a sender's reference."""
+        type_, _, id_ = named.partition("/")
+        at = self._name_key(key, named)
+        found = source_keys.known(self._transaction, key, [at]).get(at)
+        if found is None:
+            return self._local(key, type_, id_)
+        stored = resources.current(self._transaction, found[0])
+        if stored is None or stored.deleted:
+            return None
+        return f"{found[1].decode()}/{self._id_of(stored)}"
+
+    def _id_of(self, stored: Stored) -> str:
+        """Return the id of what is stored; clients choose those of some Devices."""
+        body = self._repository.body(self._transaction, stored)
+        return str(loads(body)["id"])
+
+    def _name_key(self, key: int, named: str) -> bytes:
+        """Return the key of a sender's name; a URN is one within its upload alone."""
+        sha256 = self._delivery.payload_sha256 if named.startswith("urn:") else None
+        return self._key(key, "name", "" if sha256 is None else sha256.hex(), named)
+
+    def _local(self, key: int, type_: str, id_: str) -> str | None:
+        """Return a reference that is one of this server, to the patient's own."""
+        if not id_ or type_ not in ("Device", "DeviceMetric", "Observation"):
+            return None
+        at = resources.locate(self._transaction, types.number_of(type_), id_)
+        return f"{type_}/{id_}" if at is not None and at[0] == key else None
+
+    def _store(self, part: Part, resource: dict[str, Any], key: int) -> None:
+        at = self._key(key, "identity", part.identity)
+        content = bytes.fromhex(digest(part.resource))[:16]
+        kind, transaction = resource["resourceType"], self._transaction
+        known = source_keys.known(transaction, key, [at]).get(at)
+        row = self._registered(key, resource) if known is None else known[0]
+        if row is None:
+            self._create(part, resource, key, (at, content))
+            self._account(part.position, Fate.STORED, kind)
+            return
+        self._remember(part, key, row)
+        if known is None or known[1] == content or self._is_old(key, at, content):
+            self._account(part.position, Fate.DUPLICATE, kind)
+        else:
+            self._amend(part, resource, key, row, (at, known[1], content))
+
+    def _is_old(self, key: int, at: bytes, content: bytes) -> bool:
+        """Whether the source has sent a content before, and corrected it since."""
+        return content in source_keys.superseded(self._transaction, key, [at]).get(
+            at, ()
+        )
+
+    def _registered(self, key: int, resource: Mapping[str, Any]) -> int | None:
+        """Return the row of a Device that is stored already under an identifier."""
+        if resource["resourceType"] != "Device":
+            return None
+        number = types.number_of("Device")
+        for system, value in identifiers(resource):
+            token = identifier_token(self._repository.blind, system, value)
+            for of, row in resources.by_token(
+                self._transaction, number, "identifier", token
+            ):
+                if of == key:
+                    return row
+        return None
+
+    def _create(
+        self,
+        part: Part,
+        resource: dict[str, Any],
+        key: int,
+        identity: tuple[bytes, bytes],
+    ) -> None:
+        written = self._repository.create(
+            self._transaction, resource, patient_key=key, batch_id=self._batch()
+        )
+        row = written.stored.row
+        self.written.append(written.stored.seq)
+        source_keys.add(self._transaction, [(key, identity[0], row, identity[1])])
+        self._remember(part, key, row)
+
+    def _remember(self, part: Part, key: int, row: int) -> None:
+        """Keep what the sender calls a resource, for what refers to it later."""
+        keys = [self._name_key(key, name) for name in part.names]
+        known = source_keys.known(self._transaction, key, keys)
+        type_ = part.resource["resourceType"].encode()
+        source_keys.add(
+            self._transaction,
+            [(key, at, row, type_) for at in dict.fromkeys(keys) if at not in known],
+        )
+
+    def _amend(
+        self,
+        part: Part,
+        resource: dict[str, Any],
+        key: int,
+        row: int,
+        identity: tuple[bytes, bytes, bytes],
+    ) -> None:
+        """Store the next version of what the sender has sent otherwise before."""
+        transaction, kind = self._transaction, resource["resourceType"]
+        old = resources.current(transaction, row)
+        if old is None or old.deleted:
+            self._account(part.position, Fate.DUPLICATE, kind, "deleted")
+            return
+        written = self._repository.update(
+            transaction,
+            old,
+            resource,
+            id_=self._id_of(old),
+            batch_id=self._batch(),
+        )
+        self.written.append(written.stored.seq)
+        at, before, content = identity
+        source_keys.amend(transaction, key, at, content)
+        source_keys.supersede(transaction, [(key, at, before)])
+        self._account(part.position, Fate.AMENDED, kind)
+
+    def _batch(self) -> int:
+        if not self._number:
+            delivery = self._delivery
+            sha256 = delivery.payload_sha256
+            blind = self._repository.blind
+            self._number = batches.add(
+                self._transaction,
+                source=delivery.source,
+                parser=delivery.parser,
+                payload=None
+                if sha256 is None
+                else blind.source("payload", sha256.hex()),
+                client_id=delivery.grant.client_id,
+                organization=delivery.grant.organization,
+                received_us=delivery.received_us,
+                after_row=self._after_row,
+                gateway=delivery.gateway,
+            )
+        return self._number
+
+    def leaf(self, origin: Origin) -> bytes:
+        """Return the audit leaf that accounts for the parts."""
+        services, grant = self._services, self._delivery.grant
+        return entry.encode(
+            AuditRecord(
+                time_us=services.clock(),
+                interaction=origin.interaction,
+                outcome=Outcome.ALLOWED,
+                status=200,
+                request_id=origin.request_id,
+                request=origin.request,
+                resource_type="Observation",
+                user=origin.user,
+                client=grant.client_id,
+                organisation=grant.organization or "",
+                address=origin.address,
+                token=grant.token_id,
+                purposes=grant.purposes,
+                patients=tuple(self._pseudonyms()),
+                written=self.written,
+                counts=self.receipt.counted(),
+            ),
+            seal=services.seal.sealer(self._transaction, SHARED),
+        )
+
+    def _pseudonyms(self) -> Iterator[bytes]:
+        for id_ in sorted(self.patients):
+            yield self._services.pseudonym(id_)

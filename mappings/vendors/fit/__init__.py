@@ -1,0 +1,1 @@
+"""FIT files of watches and scales; see README.md beside this file."""

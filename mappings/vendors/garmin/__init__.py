@@ -1,0 +1,1 @@
+"""Push bodies of the Garmin Health API; see README.md beside this file."""

@@ -1,0 +1,4 @@
+"""Lists of the iHealth Open API.
+
+https://developer.ihealthlabs.com/
+"""

@@ -1,0 +1,4 @@
+"""Answers of the Netatmo Connect API.
+
+https://dev.netatmo.com/apidocumentation/weather
+"""

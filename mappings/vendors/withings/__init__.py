@@ -1,0 +1,4 @@
+"""Answers of the Withings public API.
+
+https://developer.withings.com/api-reference
+"""

@@ -1,0 +1,340 @@
+"""What a personal health gateway uploads is stored as it came, once."""
+
+import hashlib
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from fhir_service.auth import local
+from fhir_service.ingest.delivery import Delivery
+from fhir_service.ingest.intake import Origin
+from fhir_service.ingest.phd import PARSER, SOURCE, take_upload
+from fhir_service.ingest.receipt import Fate
+from mappings.vendors.hl7_phd.parts import SYSTEM
+
+SAMPLES = (
+    Path(__file__).parents[3].parent
+    / "shared"
+    / "data"
+    / "payloads"
+    / "hl7-phd-examples"
+)
+OBSERVATIONS = [
+    "bits-observation",
+    "coin-20181119174911",
+    "coin-example-1",
+    "compound-numeric-blood-pressure",
+    "compound-observation-glucose",
+    "meal-context-observation",
+    "numeric-spo2-alarm",
+    "numeric-spotnumeric",
+    "rtsa-example",
+    "string-observation-1",
+    "temperature-observation",
+]
+OXIMETER = "phd-74E8FFFEFF051C00.001C05FFE874"
+CUFF = "Device/phd-711000FEFF5F49B0.B0495F001071"
+
+
+def sample(name):
+    path = SAMPLES / f"{name}.json"
+    if not path.exists():
+        pytest.skip("the sample payloads are not here")
+    return json.loads(path.read_bytes())
+
+
+def uploaded(clinic, payload, patient_id=None):
+    body = json.dumps(payload).encode()
+    services = clinic.world.deployment.services
+    return take_upload(
+        services,
+        Delivery(
+            source=SOURCE,
+            parser=PARSER,
+            identifier_system=SYSTEM,
+            is_registered=False,
+            patient_id=patient_id or clinic.patient,
+            grant=local.operator(clinic.organization),
+            payload_sha256=hashlib.sha256(body).digest(),
+            received_us=services.clock(),
+            raw=body,
+        ),
+        Origin(interaction="ingest", request="POST /device-data/hl7-phd"),
+    )
+
+
+def logical(reference):
+    return {
+        "type": reference.partition("/")[0],
+        "identifier": {"system": SYSTEM, "value": reference},
+    }
+
+
+def expected(clinic, value):
+    """Return what a resource becomes where nothing but its patient is here."""
+    if isinstance(value, list):
+        return [expected(clinic, one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    named = value.get("reference", "")
+    if named.startswith("Patient/"):
+        return {"reference": f"Patient/{clinic.patient}"}
+    if named:
+        return logical(named)
+    return {name: expected(clinic, one) for name, one in value.items()}
+
+
+def stored(clinic, type_="Observation"):
+    return clinic.all_found(type_)
+
+
+def content(resource):
+    set_by_us = ("versionId", "lastUpdated", "security")
+    meta = {n: v for n, v in resource["meta"].items() if n not in set_by_us}
+    return {n: v for n, v in resource.items() if n != "id"} | {"meta": meta}
+
+
+@pytest.mark.parametrize("name", OBSERVATIONS)
+def test_an_observation_comes_back_as_it_came(clinic, name):
+    clinic.consented()
+    sent = sample(name)
+
+    receipt = uploaded(clinic, sent)
+
+    assert receipt.counts == {Fate.STORED: 1}
+    [found] = stored(clinic)
+    assert content(found) == content(expected(clinic, sent))
+
+
+def test_a_device_comes_back_as_it_came_and_is_the_patients(clinic):
+    clinic.consented()
+    sent = sample(OXIMETER)
+
+    uploaded(clinic, sent)
+
+    [found] = stored(clinic, "Device")
+    patient = {"patient": {"reference": f"Patient/{clinic.patient}"}}
+    assert content(found) == content(sent) | patient
+
+
+def test_references_lead_to_the_devices_that_are_stored(clinic):
+    clinic.consented()
+    uploaded(clinic, sample(OXIMETER))
+    [device] = stored(clinic, "Device")
+
+    uploaded(clinic, sample("numeric-spotnumeric"))
+
+    [found] = stored(clinic)
+    assert found["device"] == {"reference": f"Device/{device['id']}"}
+
+
+def test_a_time_stamp_in_the_same_upload_comes_before_what_refers_to_it(clinic):
+    clinic.consented()
+    timed = sample("compound-numeric-blood-pressure")
+
+    uploaded(clinic, [timed, sample("coin-20181119174911")])
+
+    stamp, pressure = sorted(stored(clinic), key=lambda one: "valueDateTime" not in one)
+    assert stamp["subject"] == logical(CUFF)
+    assert pressure["extension"][1]["valueReference"] == {
+        "reference": f"Observation/{stamp['id']}"
+    }
+
+
+def test_a_metric_leads_to_its_device(clinic):
+    clinic.consented()
+    device = sample(OXIMETER) | {"id": CUFF.partition("/")[2]}
+
+    receipt = uploaded(clinic, [sample("bp-devicemetric-example"), device])
+
+    [stored_device] = stored(clinic, "Device")
+    [metric] = stored(clinic, "DeviceMetric")
+    assert receipt.counts == {Fate.STORED: 2}
+    assert metric["source"] == {"reference": f"Device/{stored_device['id']}"}
+
+
+def test_a_bundle_is_stored_whole_and_once(clinic):
+    clinic.consented()
+    bundle = sample("bundle-continuousnonin")
+
+    first = uploaded(clinic, bundle)
+    again = uploaded(clinic, bundle)
+
+    assert first.counts == {Fate.STORED: 47}
+    assert again.counts == {Fate.DUPLICATE: 47}
+    found = sorted(json.dumps(content(one), sort_keys=True) for one in stored(clinic))
+    assert found == sorted(
+        json.dumps(content(expected(clinic, one["resource"])), sort_keys=True)
+        for one in bundle["entry"]
+    )
+
+
+def test_the_same_identifier_with_another_content_is_the_next_version(clinic):
+    clinic.consented()
+    sent = sample("numeric-spotnumeric")
+    corrected = sent | {"valueQuantity": sent["valueQuantity"] | {"value": 97}}
+    uploaded(clinic, sent)
+
+    receipt = uploaded(clinic, corrected)
+    back = uploaded(clinic, sent)
+
+    assert (receipt.counts, back.counts) == (
+        {Fate.AMENDED: 1},
+        {Fate.DUPLICATE: 1},
+    )
+    [found] = stored(clinic)
+    assert (found["valueQuantity"]["value"], found["meta"]["versionId"]) == (97, "2")
+
+
+def test_a_device_that_is_registered_already_is_not_stored_twice(clinic):
+    clinic.consented()
+    registered = sample(OXIMETER) | {
+        "patient": {"reference": f"Patient/{clinic.patient}"}
+    }
+    made = clinic.world.create(registered, clinic.admin)
+
+    receipt = uploaded(clinic, [sample(OXIMETER), sample("bits-observation")])
+
+    assert receipt.counts == {Fate.DUPLICATE: 1, Fate.STORED: 1}
+    [found] = stored(clinic)
+    assert found["device"] == {"reference": f"Device/{made['id']}"}
+
+
+def test_without_consent_nothing_is_stored(clinic):
+    receipt = uploaded(clinic, sample("bundle-continuousnonin"))
+
+    assert receipt.counts == {Fate.WITHHELD: 47}
+
+
+def test_a_patient_is_never_stored_and_what_is_wrong_is_refused(clinic):
+    clinic.consented()
+    entry = {"resource": sample("bits-observation"), "request": {"method": "DELETE"}}
+    broken = sample("bits-observation") | {"status": "done"}
+    bundle = {
+        "resourceType": "Bundle",
+        "type": "transaction",
+        "entry": [
+            {"resource": sample("patientExample-1")},
+            {"resource": broken},
+            {"resource": {"resourceType": "Basic"}},
+            entry,
+            3,
+            {},
+        ],
+    }
+
+    receipt = uploaded(clinic, bundle)
+
+    assert receipt.counts == {Fate.OUT_OF_SCOPE: 1, Fate.QUARANTINED: 5}
+    assert [item.reason for item in receipt.items] == [
+        None,
+        "malformed",
+        "unknown-kind",
+        "malformed",
+        "malformed",
+        "malformed",
+    ]
+
+
+def test_a_patient_who_is_not_here_is_refused_by_name(clinic):
+    clinic.consented()
+
+    receipt = uploaded(clinic, sample("bits-observation"), patient_id="nobody")
+
+    assert [item.reason for item in receipt.items] == ["unknown-patient"]
+
+
+def test_an_upload_is_audited_with_what_it_wrote(clinic):
+    clinic.consented()
+
+    uploaded(clinic, sample("bits-observation"))
+
+    leaf = clinic.world.audited()[-1]
+    assert (leaf.interaction, len(leaf.written), leaf.client) == (
+        "ingest",
+        1,
+        local.COMMAND_LINE,
+    )
+
+
+def test_a_resource_that_names_two_patients_is_refused_by_name(clinic):
+    clinic.consented()
+    other = {"performer": [{"reference": "Patient/another"}]}
+
+    receipt = uploaded(clinic, sample("bits-observation") | other)
+
+    assert [item.reason for item in receipt.items] == ["ambiguous-wearer"]
+
+
+def test_a_reference_to_a_device_of_this_server_stays_one(clinic):
+    clinic.consented()
+    owner = {"patient": {"reference": f"Patient/{clinic.patient}"}}
+    made = clinic.world.create({"resourceType": "Device", **owner}, clinic.admin)
+    device = {"reference": f"Device/{made['id']}"}
+
+    uploaded(clinic, sample("bits-observation") | {"device": device})
+
+    assert stored(clinic)[0]["device"] == device
+
+
+def test_a_device_of_another_patient_is_not_named(clinic):
+    clinic.consented()
+    other = clinic.another_patient()
+    clinic.consented(patient_id=other)
+    owner = {"patient": {"reference": f"Patient/{other}"}}
+    made = clinic.world.create({"resourceType": "Device", **owner}, clinic.admin)
+    device = {"reference": f"Device/{made['id']}"}
+
+    uploaded(clinic, sample("bits-observation") | {"device": device})
+
+    assert stored(clinic)[0]["device"] == logical(device["reference"])
+
+
+def test_what_was_deleted_does_not_come_back_and_is_not_referred_to(clinic):
+    clinic.consented()
+    uploaded(clinic, sample(OXIMETER))
+    [device] = stored(clinic, "Device")
+    path = f"/fhir/Device/{device['id']}"
+    clinic.world.send("DELETE", path, b"", clinic.admin)
+
+    receipt = uploaded(
+        clinic,
+        [sample(OXIMETER) | {"modelNumber": "another"}, sample("bits-observation")],
+    )
+
+    assert receipt.counts == {Fate.DUPLICATE: 1, Fate.STORED: 1}
+    assert stored(clinic, "Device") == []
+    assert stored(clinic)[0]["device"] == logical(f"Device/{OXIMETER}")
+
+
+def test_another_organisations_gateway_learns_nothing_of_a_patient(clinic):
+    body = json.dumps(sample("bits-observation")).encode()
+    services = clinic.world.deployment.services
+
+    receipt = take_upload(
+        services,
+        Delivery(
+            source=SOURCE,
+            parser=PARSER,
+            identifier_system=SYSTEM,
+            is_registered=False,
+            patient_id=clinic.patient,
+            grant=stranger(clinic),
+            payload_sha256=None,
+            received_us=services.clock(),
+            raw=body,
+        ),
+        Origin(interaction="ingest", request="POST /device-data/hl7-phd"),
+    )
+
+    assert [(one.fate, one.reason) for one in receipt.items] == [
+        (Fate.QUARANTINED, "unknown-patient")
+    ]
+
+
+def stranger(clinic):
+    """Return the grant of a client of another organisation."""
+    mine = local.operator(clinic.organization)
+    return replace(mine, client_id="strange", organization="Organization/b")

@@ -47,6 +47,26 @@ _EVALUATE: Final[Mapping[str, Any]] = MappingProxyType(
     }
 )
 
+_ACCOUNTING: Final[Mapping[str, Any]] = MappingProxyType(
+    {
+        "of": "accounting-of-disclosures",
+        "path": "/{type}/{id}/$accounting-of-disclosures",
+        "summary": "Return what was disclosed of a patient, to whom and what for",
+        "letters": "r",
+        "scope_of": "AuditEvent",
+        "answers": _PARAMETERS,
+    }
+)
+_CONSENT_REPORT: Final[Mapping[str, Any]] = MappingProxyType(
+    {
+        "of": "consent-report",
+        "path": "/{type}/{id}/$consent-report",
+        "summary": "Return every version of a patient's Consents, and what it opened",
+        "letters": "r",
+        "scope_of": "AuditEvent",
+        "answers": _PARAMETERS,
+    }
+)
 _VALIDATE: Final[Mapping[str, Any]] = MappingProxyType(
     {"of": "validate", "answers": MappingProxyType({200: "OperationOutcome"})}
 )
@@ -70,6 +90,39 @@ OPERATION_FORMS: Final[Mapping[str, tuple[Form, ...]]] = MappingProxyType(
                 name="evaluate-by-parameters",
                 method="post",
                 parameters=FORMAT,
+                body="resource",
+            ),
+        ),
+        f"{_OWN}Patient-accounting-of-disclosures": (
+            Form(
+                **_ACCOUNTING,
+                name="accounting",
+                method="get",
+                parameters=(
+                    *("id", "report-reading", "report-since", "report-until"),
+                    *("report-authorise", "report-zone", *FORMAT),
+                ),
+            ),
+            Form(
+                **_ACCOUNTING,
+                name="accounting-by-parameters",
+                method="post",
+                parameters=("id", *FORMAT),
+                body="resource",
+            ),
+        ),
+        f"{_OWN}Patient-consent-report": (
+            Form(
+                **_CONSENT_REPORT,
+                name="consent-report",
+                method="get",
+                parameters=("id", "report-zone", *FORMAT),
+            ),
+            Form(
+                **_CONSENT_REPORT,
+                name="consent-report-by-parameters",
+                method="post",
+                parameters=("id", *FORMAT),
                 body="resource",
             ),
         ),

@@ -118,6 +118,20 @@ _OWN: Mapping[str, tuple[str, Json]] = MappingProxyType(
             "Observations of each code; 1 if it is not given.",
             {"type": "integer", "minimum": 1},
         ),
+        "report-authorise": (
+            "Whether what a Consent permitted counts as authorised; true if not given.",
+            {"enum": ["true", "false"]},
+        ),
+        "report-reading": (
+            "Which law the accounting is of; hipaa if it is not given.",
+            {"enum": ["hipaa", "part-2", "all"]},
+        ),
+        "report-since": ("From this date or instant on.", {"type": "string"}),
+        "report-until": ("Through this date or instant.", {"type": "string"}),
+        "report-zone": (
+            "IANA name of the zone of times; UTC if it is not given.",
+            {"type": "string"},
+        ),
         "validate-mode": (
             "What the resource is to be good for.",
             {"enum": ["create", "update", "delete"]},
@@ -144,6 +158,11 @@ _NAMES: Mapping[str, str] = MappingProxyType(
         "everything-start": "start",
         "everything-type": "_type",
         "lastn-max": "max",
+        "report-authorise": "consentsAuthorise",
+        "report-reading": "reading",
+        "report-since": "since",
+        "report-until": "until",
+        "report-zone": "zone",
         "validate-mode": "mode",
         "validate-profile": "profile",
     }

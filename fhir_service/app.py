@@ -21,6 +21,7 @@ from fhir_service.pages import organizations
 from fhir_service.pages.api_documentation import documentation_blueprint
 from fhir_service.pages.apps import apps_blueprint
 from fhir_service.pages.authorize import authorize_blueprint
+from fhir_service.pages.compliance import compliance_blueprint
 from fhir_service.pages.login import pages_blueprint
 from fhir_service.pages.patients import Patients
 from fhir_service.pages.people import people_blueprint
@@ -46,8 +47,11 @@ def create_service(settings: Settings) -> Service:
     checkpoints.start()
     indexer = deployment.audit_indexer()
     indexer.start()
+    watch = deployment.watch()
+    watch.start()
 
     def close() -> None:
+        watch.stop()
         indexer.stop()
         checkpoints.stop()
         deployment.database.close()
@@ -70,6 +74,7 @@ def create_app(deployment: Deployment, metrics: Metrics) -> Flask:
         pages_blueprint(deployment.auth, organizations.names(deployment))
     )
     application.register_blueprint(people_blueprint(deployment))
+    application.register_blueprint(compliance_blueprint(deployment))
     patients = Patients(deployment)
     application.register_blueprint(authorize_blueprint(deployment.auth, patients))
     application.register_blueprint(apps_blueprint(deployment.auth, patients))

@@ -25,7 +25,10 @@ a command does is in `fhir_service.commands`, imported when it runs:
 | audit export | `audit.export(settings)` | `path` |
 | audit reindex | `audit.reindex(settings)` | |
 | audit prove | `audit_proof.prove(settings)` | `path, rows, patient, earlier` |
+| audit report | `audit_report.run(settings)` | `name, about, form, options` |
 | audit verifier, checkpoint | `audit_proof.verifier(settings)`, ... | |
+| alert list, close | `alert.listing(settings)`, ... | see there |
+| alert webhook add, list, remove | `alert.webhook_add(settings)`, ... | see there |
 | push add, list, rotate, remove | `push.add(settings)`, ... | see there |
 | mapping test | `mapping.test(template, payload)` | returns if any is stored |
 | mapping add, list, remove | `mapping.add(settings)`, ... | see there |
@@ -510,6 +513,41 @@ def audit_prove(
     run("audit_proof.prove", path=path, rows=rows, patient=patient, earlier=earlier)
 
 
+REPORTS = (
+    *("access", "accounting", "admin", "consents", "coverage", "default", "device"),
+    *("disclosures", "emergencies", "gaps", "labels", "obligations", "receipts"),
+    *("refused", "retention", "tokens", "unexplained", "vendor", "withdrawals"),
+)
+"""Names of the reports; a test holds them against `commands.audit_report`."""
+
+
+@audit.command("report")
+@click.argument("name", type=click.Choice(REPORTS))
+@click.argument("about", required=False)
+@click.option("--csv", "form", flag_value="csv", help="Print CSV.")
+@click.option("--json", "form", flag_value="json", help="Print JSON.")
+@click.option("--since", help="From this date or instant on.")
+@click.option("--until", help="Through this date or instant.")
+@click.option("--zone", default="UTC", help="Time zone, such as Europe/Madrid.")
+@click.option(
+    "--reading",
+    type=click.Choice(["hipaa", "part-2", "all"]),
+    default="hipaa",
+    help="Which law an accounting is of.",
+)
+def audit_report(
+    *, name: str, about: str | None, form: str | None, **options: Any
+) -> None:
+    """Answer an officer's question ABOUT a patient, an organization, a client ..."""
+    run(
+        "audit_report.run",
+        name=name,
+        about=about,
+        form=form or "text",
+        options=options,
+    )
+
+
 @audit.command("verifier")
 def audit_verifier() -> None:
     """Print the program that checks such a bundle: one file of plain Python."""
@@ -520,6 +558,54 @@ def audit_verifier() -> None:
 def audit_reindex() -> None:
     """Make the index of the log anew from the log."""
     run("audit.reindex")
+
+
+@main.group()
+def alert() -> None:
+    """What an officer should look at."""
+
+
+@alert.command("list")
+@as_json
+def alert_list(*, as_json: bool) -> None:
+    """Show the open alerts, newest first."""
+    run("alert.listing", as_json=as_json)
+
+
+@alert.command("close")
+@click.argument("alert_id", metavar="ID", type=int)
+@click.option("--note", default="", help="Why; kept sealed.")
+def alert_close(*, alert_id: int, note: str) -> None:
+    """Close the alert ID."""
+    run("alert.close", alert_id=alert_id, note=note)
+
+
+@alert.group("webhook")
+def alert_webhook() -> None:
+    """Where alerts are sent."""
+
+
+@alert_webhook.command("add")
+@click.argument("url")
+@click.option("--organization", help="Only alerts of this one, Organization/ID.")
+@as_json
+def alert_webhook_add(*, url: str, organization: str | None, as_json: bool) -> None:
+    """Send alerts to URL; the secret by which they are signed is shown once."""
+    run("alert.webhook_add", url=url, organization=organization, as_json=as_json)
+
+
+@alert_webhook.command("list")
+@as_json
+def alert_webhook_list(*, as_json: bool) -> None:
+    """Show every address, without secrets."""
+    run("alert.webhook_list", as_json=as_json)
+
+
+@alert_webhook.command("remove")
+@click.argument("webhook")
+def alert_webhook_remove(*, webhook: str) -> None:
+    """Send nothing to WEBHOOK any more and forget its secret."""
+    run("alert.webhook_remove", webhook_id=webhook)
 
 
 @audit.command("checkpoint")

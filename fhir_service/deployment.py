@@ -24,9 +24,14 @@ from fhir_service.access import Gate
 from fhir_service.audit_trail import AuditIndexer, AuthSink, CheckpointWriter
 from fhir_service.auth.endpoints import oauth_uris
 from fhir_service.auth.jwks_uri import KeyFetcher
-from fhir_service.auth.outgoing import outgoing
+from fhir_service.auth.outgoing import Outgoing, outgoing
 from fhir_service.auth.services import AuthServices
 from fhir_service.auth.supported_scopes import scopes_supported
+from fhir_service.compliance.alert_delivery import Courier
+from fhir_service.compliance.alerts import Alerter
+from fhir_service.compliance.integrity import LogKey
+from fhir_service.compliance.log_watch import LogWatch
+from fhir_service.compliance.watch import Watch
 from fhir_service.exchange import Services
 from fhir_service.interactions import capabilities
 from fhir_service.interactions.received import WRITABLE
@@ -101,6 +106,28 @@ class Deployment:
     def audit_indexer(self) -> AuditIndexer:
         """Return what brings the log's index up to its end while the service runs."""
         return AuditIndexer(self.database, self.services.audit_index)
+
+    def alert_outgoing(self) -> Outgoing:
+        """Return what judges where alerts may be sent, and sends them."""
+        settings = self.settings
+        return outgoing(settings.public_url, settings.alert_networks)
+
+    def watch(self) -> Watch:
+        """Return what explains, alerts and delivers while the service runs."""
+        services, keys = self.services, self.keys
+        key = LogKey(
+            origin=audit_trail.origin_of(keys), public=keys.audit_signing.public_key()
+        )
+        alerter = Alerter(services)
+        return Watch(
+            services,
+            Courier(
+                services,
+                self.alert_outgoing(),
+                f"{self.settings.public_url}/compliance",
+            ),
+            LogWatch(self.database, key, self.checkpoints, alerter, services.clock),
+        )
 
 
 @contextmanager

@@ -73,6 +73,7 @@ class Settings:
     tls_key: Path | None
     trusted_proxies: tuple[Network, ...]
     jwks_networks: tuple[Network, ...]
+    alert_networks: tuple[Network, ...]
     time_zone: ZoneInfo
     default_policy: Policy
     update_creates: bool
@@ -421,6 +422,14 @@ SETTINGS: tuple[Setting, ...] = (
         default="",
         means="Networks, with commas between, that are not public and from which keys "
         "of clients are fetched all the same, where a client publishes them there.",
+        default_means="none",
+    ),
+    Setting(
+        name="alert_networks",
+        parse=_networks,
+        default="",
+        means="Networks, with commas between, that are not public and to which alerts "
+        "are sent all the same, where a webhook leads there.",
         default_means="none",
     ),
     Setting(

@@ -202,6 +202,11 @@ _KINDS = {
         "Rhythm classification of an electrocardiogram",
         "What the device's own algorithm says of a recording; not a finding.",
     ),
+    "ppg-classification": Concept(
+        "Rhythm classification of a photoplethysmogram",
+        "What the device's own algorithm says of the pulse that light shows; not a"
+        " finding.",
+    ),
     "vascular-age": Concept(
         "Vascular age", "Age that the maker derives from the stiffness of the vessels."
     ),
@@ -510,6 +515,7 @@ WORKOUTS = (
 
 ECG_CLASSIFICATIONS = (
     "sinus-rhythm",
+    "no-atrial-fibrillation",
     "atrial-fibrillation",
     "high-heart-rate",
     "low-heart-rate",
@@ -519,6 +525,17 @@ ECG_CLASSIFICATIONS = (
     "not-set",
 )
 """What sources say of an electrocardiogram."""
+
+PPG_CLASSIFICATIONS = (
+    "no-atrial-fibrillation",
+    "atrial-fibrillation",
+    "high-heart-rate",
+    "low-heart-rate",
+    "inconclusive",
+    "poor-recording",
+    "unrecognized",
+)
+"""What sources say of the pulse as light shows it."""
 
 FLAGS = MappingProxyType(
     {
@@ -549,10 +566,10 @@ def _workout(name: str) -> Concept:
     return Concept(words.capitalize(), f"A workout that its source classes as {words}.")
 
 
-def _rhythm(name: str) -> Concept:
+def _rhythm(recording: str, name: str) -> Concept:
     words = name.replace("-", " ")
     return Concept(
-        f"Electrocardiogram: {words}", f"The device classed the recording as {words}."
+        f"{recording}: {words}", f"The device classed the recording as {words}."
     )
 
 
@@ -561,7 +578,8 @@ CONCEPTS = MappingProxyType(
     | _VALUES
     | FLAGS
     | {f"workout-{name}": _workout(name) for name in WORKOUTS}
-    | {f"ecg-{name}": _rhythm(name) for name in ECG_CLASSIFICATIONS}
+    | {f"ecg-{one}": _rhythm("Electrocardiogram", one) for one in ECG_CLASSIFICATIONS}
+    | {f"ppg-{one}": _rhythm("Photoplethysmogram", one) for one in PPG_CLASSIFICATIONS}
 )
 """Every code of ours: kinds, values of coded kinds, flags."""
 

@@ -116,6 +116,9 @@ VALUE_SETS: Mapping[str, Mapping[str, tuple[Coding, ...]]] = MappingProxyType(
         "ecg-classification": {
             name: (_local(f"ecg-{name}"),) for name in code_system.ECG_CLASSIFICATIONS
         },
+        "ppg-classification": {
+            name: (_local(f"ppg-{name}"),) for name in code_system.PPG_CLASSIFICATIONS
+        },
         "body-posture": {
             "sitting": (_local("posture-sitting"),),
             "standing": (_local("posture-standing"),),

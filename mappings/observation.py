@@ -174,6 +174,15 @@ def content_key(measurement: Measurement, device_key: bytes) -> bytes:
     return blake2b(content.encode(), digest_size=16, key=device_key).digest()
 
 
+def record_key(kind: str, record_id: str, device_key: bytes) -> bytes:
+    """Return the 16 bytes by which all that a record gives of a kind is found.
+
+    A source id with a `#` is one of several readings of the record named before it.
+    """
+    content = f"{kind}\x1erecord\x1e{record_id}"
+    return blake2b(content.encode(), digest_size=16, key=device_key).digest()
+
+
 def _part_content(component: Component) -> str:
     kind, value, unit, offset_ms, absent = component
     return f"\x1e{kind}\x1f{value}\x1f{unit}\x1f{offset_ms}\x1f{absent}"
@@ -192,10 +201,10 @@ def content_digest(measurement: Measurement, key: bytes) -> bytes:
         _kind,
         value,
         unit,
-        start,
-        _start_us,
+        _start,
+        start_us,
         end,
-        _end_us,
+        end_us,
         _position,
         _source_id,
         _device,
@@ -210,8 +219,10 @@ def content_digest(measurement: Measurement, key: bytes) -> bytes:
         _calibration,
     ) = measurement
     number = value.text if type(value) is Number else value
+    # The instant and not its text: an export made elsewhere writes other offsets.
+    until = None if end is None else end_us
     content = (
-        f"{number}\x1f{unit}\x1f{start}\x1f{end}\x1f{method}\x1f{absent}"
+        f"{number}\x1f{unit}\x1f{start_us}\x1f{until}\x1f{method}\x1f{absent}"
         f"\x1f{self_reported}\x1f{zone}"
     )
     if components:

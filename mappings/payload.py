@@ -9,9 +9,9 @@ https://hl7.org/fhir/R4/datatypes.html#dateTime
 import re
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import NamedTuple
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from conformance.fhir_json import Number
 from mappings.measurement import Reason, Refusal
@@ -288,11 +288,25 @@ def after(start: Instant, us: int) -> Instant:
 
 @lru_cache(maxsize=256)
 def zone_of(name: str) -> ZoneInfo | None:
-    """Return the IANA zone of that name, or None where there is none."""
+    """Return the IANA zone of that name, or None where there is none.
+
+    What a machine calls its own zone (`localtime`, `Factory`) names none, and neither
+    does a file of the zones' folder by its path (`posix/…`).
+    """
+    if name not in _zone_names():
+        return None
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         return None
+
+
+@cache
+def _zone_names() -> frozenset[str]:
+    return frozenset(available_timezones()) - _NO_ZONES
+
+
+_NO_ZONES = frozenset({"Factory", "localtime", "posixrules"})
 
 
 def zone_offset_minutes(zone: ZoneInfo, us: int) -> int | None:

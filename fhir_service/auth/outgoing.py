@@ -1,4 +1,4 @@
-"""GET of an address that somebody else chose: where it may lead, how much it may take.
+"""GET and POST where somebody else chose: where it may lead, how much it may take.
 
 The name is resolved once, every address that it has is judged, and the connection goes
 to one of those, so that a name cannot mean another machine a moment later. There are no
@@ -14,14 +14,17 @@ import ipaddress
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email.message import Message
+from typing import TypeVar
 from urllib.parse import SplitResult, urlsplit
 
 from fhir_service.auth.client_uris import is_loopback
 from fhir_service.settings import Network
+
+T = TypeVar("T")
 
 DEADLINE_S = 3.0
 """Seconds from the first connection to the last byte."""
@@ -138,6 +141,21 @@ class Outgoing:
                 other than 200, a body that is too long or comes too late.
 
         """
+        return self._exchanged(url, _asked)
+
+    def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> int:
+        """Send JSON to `url`; return the status of the answer, whatever it is.
+
+        What the answer says besides is not read; a redirect is not followed.
+
+        Raises:
+            Unreachable: for a scheme or an address that may not be asked, and where
+                no answer comes in time.
+
+        """
+        return self._exchanged(url, lambda at, parts: _told(at, parts, body, headers))
+
+    def _exchanged(self, url: str, ask: Callable[[socket.socket, SplitResult], T]) -> T:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port or _PORTS.get(parts.scheme, 0)
         if parts.scheme not in self.schemes or not host:
@@ -148,9 +166,9 @@ class Outgoing:
                 connected = guard.take(_connected(addresses, port, self.deadline_s))
                 if parts.scheme == "https":
                     connected = self._secured(guard, connected, host)
-                fetched = _asked(connected, parts)
+                answer = ask(connected, parts)
                 guard.refuse_late()
-                return fetched
+                return answer
         except (OSError, http.client.HTTPException, ValueError):
             raise Unreachable("no-answer") from None
 
@@ -261,20 +279,42 @@ def _connected(addresses: list[str], port: int, timeout_s: float) -> socket.sock
 
 
 def _asked(connected: socket.socket, parts: SplitResult) -> Fetched:
+    with _sent(connected, parts, "GET", {}, None) as response:
+        return _whole(response)
+
+
+def _told(
+    connected: socket.socket,
+    parts: SplitResult,
+    body: bytes,
+    headers: Mapping[str, str],
+) -> int:
+    length = {"Content-Type": "application/json", "Content-Length": str(len(body))}
+    with _sent(connected, parts, "POST", {**headers, **length}, body) as response:
+        return response.status
+
+
+def _sent(
+    connected: socket.socket,
+    parts: SplitResult,
+    method: str,
+    headers: Mapping[str, str],
+    body: bytes | None,
+) -> http.client.HTTPResponse:
     connection = http.client.HTTPConnection("unused")
     connection.sock = connected
     path = f"{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}"
-    connection.putrequest("GET", path, skip_host=True, skip_accept_encoding=True)
+    connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
     for name, value in (
         ("Host", parts.netloc),
         ("Accept", "application/json"),
         ("Accept-Encoding", "identity"),
         ("Connection", "close"),
+        *headers.items(),
     ):
         connection.putheader(name, value)
-    connection.endheaders()
-    with connection.getresponse() as response:
-        return _whole(response)
+    connection.endheaders(body)
+    return connection.getresponse()
 
 
 def _whole(response: http.client.HTTPResponse) -> Fetched:

@@ -15,16 +15,14 @@ from typing import NamedTuple
 from consent.audit.entry import AuditRecord, Basis, BasisKind, Interaction, Outcome
 
 HOUR_US = 3_600_000_000
-DAYS = 730
+HOURS = 730 * 24
 """Two years."""
-
-FIRST_US = 1_704_067_200_000_000
-"""2024-01-01T00:00:00Z, a Monday."""
-
-LAST_US = FIRST_US + DAYS * 24 * HOUR_US
 
 _NIGHT, _DAY, _WEEKEND = 1, 12, 3
 """How busy an hour is beside one at night."""
+
+_WEEK, _THURSDAY, _SATURDAY = 7, 3, 5
+"""Days, counted from Monday; 1970 began on a Thursday."""
 
 _OPENS, _CLOSES = 7, 18
 """Hours of the day, in UTC, between which it is busy."""
@@ -93,15 +91,15 @@ KINDS = (
 )
 """What a log consists of."""
 
-WRITTEN_A_ROW = 3
-"""Versions that are stored for each row of the log, roughly."""
-
 _PURPOSES = (("TREAT",), ("HPAYMT",), ("HRESCH",), ("PATRQT",), ("HOPERAT",))
 _PURPOSE_STEPS = (0.78, 0.84, 0.9, 0.96, 1.0)
 _EMERGENCY = ("ETREAT",)
 
 REASONS = ("forbidden", "not-found", "login", "suppressed")
 _STATUS_OF = {"forbidden": 403, "not-found": 404, "login": 401, "suppressed": 404}
+
+_UNEVEN = 1.3
+"""How much more than others some patients are asked about."""
 
 _SEVERAL = 0.01
 """Share of the searches that show rows of a second patient."""
@@ -195,70 +193,45 @@ def users(count: int) -> list[str]:
     return [f"Practitioner/p{number:05}" for number in range(count)]
 
 
-class Part(NamedTuple):
-    """Some hours of a log.
-
-    Attributes:
-        first: The first hour.
-        rows: Of each hour.
-        rows_before: Of all hours before.
-
-    """
-
-    first: int
-    rows: Sequence[int]
-    rows_before: int
-
-
-def records(cast: Cast, part: Part, random: Random) -> Iterator[AuditRecord]:
-    """Yield rows in the order of their times.
+def records(cast: Cast, count: int, random: Random) -> Iterator[AuditRecord]:
+    """Yield what happens, one event after the other, without their times.
 
     Args:
         cast: Who appears.
-        part: Which rows.
+        count: How many events.
         random: Where the chance comes from.
 
     """
-    chance, seq = random.random, part.rows_before * WRITTEN_A_ROW + PAGE
+    chance, seq = random.random, PAGE
     steps = list(accumulate(kind.weight for kind in KINDS))
-    whole = steps[-1]
-    for time_us in _times(part, random):
-        at = bisect(steps, chance() * whole)
-        kind = KINDS[at]
-        seq += kind.written
-        yield _record(_Row(cast, kind, at, time_us, seq), random)
+    for _ in range(count):
+        at = bisect(steps, chance() * steps[-1])
+        seq += KINDS[at].written
+        yield _record(_Row(cast, KINDS[at], at, seq), random)
 
 
-def parts(count: int, size: int) -> Iterator[Part]:
-    """Yield the parts of a log of `count` rows, whole hours of `size` rows or so."""
-    first, before, rows = 0, 0, list[int]()
-    for hour, due in enumerate(_due(count)):
-        rows.append(due)
-        if sum(rows) >= size:
-            yield Part(first, tuple(rows), before)
-            first, before, rows = hour + 1, before + sum(rows), []
-    yield Part(first, tuple(rows), before)
+def times(count: int, until: int, random: Random) -> Iterator[int]:
+    """Yield the times of events in their order, as busy as the hours are.
 
+    Args:
+        count: How many events.
+        until: The hour before which the two years end, counted from 1970.
+        random: Where the chance comes from.
 
-def _due(count: int) -> Iterator[int]:
-    """Yield how many rows each hour has, as busy as the hours are."""
-    steps = list(accumulate(_weight(hour) for hour in range(DAYS * 24)))
+    """
+    hours = range(until - HOURS, until)
+    steps = list(accumulate(_weight(hour) for hour in hours))
     done = 0
-    for step in steps:
-        due = round(count * step / steps[-1])
-        yield due - done
+    for hour, step in zip(hours, steps, strict=True):
+        start, due = hour * HOUR_US, round(count * step / steps[-1])
+        yield from sorted(
+            start + int(random.random() * HOUR_US) for _ in range(due - done)
+        )
         done = due
 
 
-def _times(part: Part, random: Random) -> Iterator[int]:
-    """Yield times in their order."""
-    for hour, rows in enumerate(part.rows, part.first):
-        start = FIRST_US + hour * HOUR_US
-        yield from sorted(start + int(random.random() * HOUR_US) for _ in range(rows))
-
-
 def _weight(hour: int) -> int:
-    if hour // 24 % 7 > 4:  # noqa: PLR2004 - days after Friday, from a Monday on
+    if (hour // 24 + _THURSDAY) % _WEEK >= _SATURDAY:
         return _WEEKEND
     return _DAY if _OPENS <= hour % 24 < _CLOSES else _NIGHT
 
@@ -269,13 +242,12 @@ class _Row(NamedTuple):
     cast: Cast
     kind: Kind
     at: int
-    time_us: int
     newest: int
 
 
 def _record(row: _Row, random: Random) -> AuditRecord:
     chance, cast, kind = random.random, row.cast, row.kind
-    subject = int(chance() ** 2 * len(cast.people))
+    subject = int(chance() ** _UNEVEN * len(cast.people))
     about = cast.people[subject]
     # Few people and programs look after a patient.
     circle = subject * 7 + int(chance() ** 3 * 12)
@@ -283,7 +255,7 @@ def _record(row: _Row, random: Random) -> AuditRecord:
     reason, outcome, status = _end(chance())
     is_allowed = outcome is Outcome.ALLOWED
     return AuditRecord(
-        time_us=row.time_us,
+        time_us=0,
         interaction=kind.interaction,
         outcome=outcome,
         status=status,

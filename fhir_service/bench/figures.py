@@ -9,6 +9,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from fhir_service.bench.targets import Row, Target, at_least, at_most
+from fhir_service.compliance.questions import QUESTIONS
 
 
 class Verdict(StrEnum):
@@ -76,6 +77,9 @@ def _search(engine: str, durable: float, not_awaited: float) -> dict[str, Row]:
         "rendered-rate": Row("the same, every page rendered anew", "requests/s"),
         "token-cost": Row(
             "token looked up against remembered, in a search", "%", at_most(10)
+        ),
+        "durable-of-not-awaited": Row(
+            "search of 50, audit durable, of not awaited", "%", at_least(55)
         ),
         "no-consent-rate": Row("search of 50, consent off", "requests/s"),
         "known-token-rate": Row("search of 50, token remembered", "requests/s"),
@@ -147,6 +151,36 @@ def _writes(engine: str, target: Callable[[float], Target | None]) -> dict[str, 
         "create-cpu": Row("server's CPU time, a create", "µs"),
     }
     return _of("writes", engine, rows)
+
+
+def _audit(engine: str) -> dict[str, Row]:
+    rows = {
+        f"{number.lower()}": Row(
+            f"audit {number}, 95th percentile: {question.text}", "ms", at_most(1_000)
+        )
+        for number, question in QUESTIONS.items()
+    }
+    rows |= {
+        "search": Row(
+            "slowest search of the audit log, 95th percentile", "ms", at_most(1_000)
+        ),
+        "page": Row(
+            "first page of the compliance console, 95th percentile",
+            "ms",
+            at_most(1_000),
+        ),
+        "proof": Row("proof of one row of the audit log, 95th percentile", "ms"),
+        "row-bytes": Row("on disk for a row of the audit log", "bytes", at_most(300)),
+        "index-bytes": Row(
+            "on disk for the indexes of a row of the audit log", "bytes", at_most(300)
+        ),
+        "catch-up": Row("index of the audit log, catching up", "rows/s"),
+        "catch-up-cost": Row(
+            "wait for a durable row beside that, of the wait alone", "times"
+        ),
+        "made": Row("audit log of the bench, made and indexed", "rows/s"),
+    }
+    return _of("audit", engine, rows)
 
 
 def _no_target(_limit: float) -> None:
@@ -229,7 +263,22 @@ FIGURES: Mapping[str, Row] = MappingProxyType(
             "messages/s",
             at_least(3_000),
         ),
-        "audit.verify": Row("verification of the audit log", "rows/s"),
+        **_audit("SQLite"),
+        **_audit("PostgreSQL"),
+        "audit.verify": Row(
+            "verification of the audit log", "rows/s", at_least(200_000)
+        ),
+        "audit.cost": Row(
+            "throughput that the audit log takes of a search of 50, in memory",
+            "%",
+            at_most(10),
+        ),
+        "audit.cost-read": Row(
+            "throughput that the audit log takes of a read by id, in memory",
+            "%",
+        ),
+        "audit.cpu": Row("server's CPU time, a search, audit in memory", "µs"),
+        "audit.cpu-none": Row("server's CPU time, a search, audit off", "µs"),
         "decision.cold-1": Row("decision, cold, 1 provision, 120 signatures", "ms"),
         "decision.cold-10": Row("decision, cold, 10 provisions", "ms"),
         "decision.cold-100": Row("decision, cold, 100 provisions", "ms", at_most(60)),

@@ -30,6 +30,9 @@ class Plan:
         consent_patients: Patients with mixed consents.
         withdrawal_patients: Patients one of whom withdraws.
         export_days: Days of the Apple Health export; a day has some 330 records.
+        log_rows: Rows of the large audit log.
+        log_patients: Patients whom it is about.
+        log_repeats: Times that a question about it is asked.
         repeats: Times that a piece of code is measured.
         uses_wrk: Whether wrk is taken where it is installed.
 
@@ -54,9 +57,19 @@ class Plan:
     consent_patients: int = 1_000
     withdrawal_patients: int = 10_000
     export_days: int = 600
+    log_rows: int = 100_000
+    log_patients: int = 500
+    log_repeats: int = 20
     repeats: int = 9
     uses_wrk: bool = True
 
 
 DEFAULT = Plan()
-FULL = Plan(rows=1_000_000, stretch=100_000, rounds=7, round_s=5)
+FULL = Plan(
+    rows=1_000_000,
+    stretch=100_000,
+    rounds=7,
+    round_s=5,
+    log_rows=10_000_000,
+    log_patients=10_000,
+)

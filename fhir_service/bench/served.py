@@ -50,22 +50,30 @@ def served(group: str, filled: Filled, plan: Plan) -> Iterator[Measured]:
     """
     closed = filled.stage
     (closed.folder / STATIC_FILE).write_bytes(filled.page)
-    variants = _variants(closed.reader)
-    seen = {variant.name: Seen() for variant in variants}
+    asked = variants(closed.reader, _VARIANTS)
+    seen = {variant.name: Seen() for variant in asked}
     with serving(closed.environment, closed.folder / "server.log") as server:
-        aim = _aim(server, filled, plan)
-        for variant in variants:
-            aim.round(variant, 0, min(WARM_S, plan.round_s))
-        for number, variant in in_turn(variants, plan.rounds):
-            aim.measure(seen[variant.name], variant, number, plan.round_s)
+        under_load = aim(server, filled, plan)
+        for variant in asked:
+            under_load.round(variant, 0, min(WARM_S, plan.round_s))
+        for number, variant in in_turn(asked, plan.rounds):
+            under_load.measure(seen[variant.name], variant, number, plan.round_s)
         memory = dict(_memory(server))
     _check_sizes(seen)
-    note = f"{plan.connections} connections, {plan.rounds} rounds, {aim.load.name}"
+    name = under_load.load.name
+    note = f"{plan.connections} connections, {plan.rounds} rounds, {name}"
     for name, value in (*_figures(seen), *memory.items()):
         yield Measured(key=f"{group}.{name}", value=value, note=note)
 
 
-def _variants(token: str) -> list[Variant]:
+def variants(token: str, named: Mapping[str, tuple[str, str]]) -> list[Variant]:
+    """Return variants of hot reads.
+
+    Args:
+        token: Who asks.
+        named: Name → what is asked, and the routes that answer.
+
+    """
     return [
         Variant(
             name=name,
@@ -73,18 +81,19 @@ def _variants(token: str) -> list[Variant]:
             headers=(f"Authorization: Bearer {token}", f"{VARIANT}: {routes}"),
             stride=_STRIDE,
         )
-        for name, (lines, routes) in _VARIANTS.items()
+        for name, (lines, routes) in named.items()
     ]
 
 
-def _aim(server: Server, filled: Filled, plan: Plan) -> Aim:
+def aim(server: Server, filled: Filled, plan: Plan) -> Aim:
+    """Return a server under load, and what it is asked."""
     folder = filled.stage.folder
     generator = load(server.url, plan.connections, folder, uses_wrk=plan.uses_wrk)
-    aim = Aim(server=server, load=generator, folder=folder)
-    aim.write("static", [STATIC_PATH])
-    aim.write("searches", [f"{OBSERVATIONS}?{query}" for query in filled.searches])
-    aim.write("reads", [f"{OBSERVATIONS}/{id_}" for id_ in filled.ids])
-    return aim
+    found = Aim(server=server, load=generator, folder=folder)
+    found.write("static", [STATIC_PATH])
+    found.write("searches", [f"{OBSERVATIONS}?{query}" for query in filled.searches])
+    found.write("reads", [f"{OBSERVATIONS}/{id_}" for id_ in filled.ids])
+    return found
 
 
 def _memory(server: Server) -> Iterator[tuple[str, float | None]]:
@@ -114,6 +123,7 @@ def _figures(seen: Mapping[str, Seen]) -> Iterator[tuple[str, float | None]]:
     yield "read-multiple", seen["read"].of(seen["not-awaited"])
     yield "consent-cost", 100 - 100 * durable.of(seen["no-consent"])
     yield "token-cost", 100 - 100 * durable.of(seen["known-token"])
+    yield "durable-of-not-awaited", 100 * durable.of(seen["not-awaited"])
     yield "durable-p50", durable.p50_ms
     yield "durable-p99", durable.p99_ms
     for variant, of in seen.items():

@@ -5,7 +5,7 @@ those of the paths that clients take.
 """
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +16,7 @@ from fhir_service.auth.bearer import Grant, authenticate
 from fhir_service.auth.token_hash import token_hash
 from fhir_service.bench import resources
 from fhir_service.bench.payloads import user_of
-from fhir_service.deployment import Deployment, open_deployment
+from fhir_service.deployment import Deployment, now_us, open_deployment
 from fhir_service.rest.message import Request, Response
 from fhir_service.routes import respond
 from fhir_service.settings import read_settings
@@ -131,9 +131,12 @@ def environment_of(folder: Path, database_url: str) -> dict[str, str]:
 
 
 @contextmanager
-def stage(folder: Path, database_url: str = "") -> Iterator[Stage]:
+def stage(
+    folder: Path, database_url: str = "", *, clock: Callable[[], int] = now_us
+) -> Iterator[Stage]:
     """Open an empty deployment in `folder` and register its clients."""
-    deployment = open_deployment(read_settings(environment_of(folder, database_url)))
+    settings = read_settings(environment_of(folder, database_url))
+    deployment = open_deployment(settings, clock=clock)
     try:
         founder = _token(deployment, "founder", "system/Organization.c", None)
         clinic = _clinic(deployment, founder)

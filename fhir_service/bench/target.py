@@ -2,7 +2,7 @@
 
 All are answered by one process behind one door, so that their rates can be compared.
 A header names the variant. Nothing of the product imports this module; switching
-consent off exists here alone, over the synthetic data of the bench.
+consent or the audit log off exists here alone, over the synthetic data of the bench.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -16,12 +16,13 @@ from fhir_service.access import Decided, Gate
 from fhir_service.app import create_app
 from fhir_service.auth.bearer import Grant, authenticate
 from fhir_service.deployment import Deployment, open_deployment
+from fhir_service.exchange import Exchange
 from fhir_service.metrics import Metrics
 from fhir_service.rest.door import Door, Service
 from fhir_service.rest.message import Request, Response
 from fhir_service.rest.rendered import RenderedPages
 from fhir_service.rest.wsgi import wsgi_handler
-from fhir_service.routes import hot_routes
+from fhir_service.routes import ROUTES, Route, hot_routes
 from fhir_service.server import door
 from fhir_service.settings import Settings, process_settings, shared_metrics
 from fhir_service.storage.engine import Snapshot
@@ -105,7 +106,19 @@ def variants(deployment: Deployment, gate: Gate) -> Mapping[str, Hot]:
         ),
         "no-consent": hot_routes(replace(services, gate=gate)),
         "known-token": hot_routes(replace(services, authenticate=_Remembered())),
+        "unaudited": hot_routes(services, tuple(map(_unaudited, ROUTES))),
     }
+
+
+def _unaudited(route: Route) -> Route:
+    """Return a route whose answers make no audit row, to tell what rows cost."""
+
+    def handler(exchange: Exchange, *names: str) -> Response:
+        response = route.handler(exchange, *names)
+        exchange.is_audited = True
+        return response
+
+    return replace(route, handler=handler)
 
 
 def app() -> Door:

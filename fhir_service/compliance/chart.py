@@ -23,7 +23,7 @@ _SHORTEST: tuple[tuple[str, int], ...] = (
     ("month", 62 * DAY_US),
     ("day", 3 * DAY_US),
     ("hour", 3 * HOUR_US),
-    ("minute", -1),
+    ("minute", 0),
 )
 """What a bar is where more time than that is looked at."""
 
@@ -115,7 +115,7 @@ def chart(reader: Reader, asked: AuditFilter, zone: tzinfo) -> Chart:
         return Chart(unit="day", bars=(), totals=_counts(()), highest=0)
     since = span[0] if asked.since_us is None else asked.since_us
     until = span[1] if asked.until_us is None else asked.until_us
-    unit = next(unit for unit, least in _SHORTEST if until - since > least)
+    unit = _unit(until - since)
     if unit == "year":
         since, until = max(since, span[0]), min(until, span[1])
     spans = list(zones.parts(since, until, unit, zone))
@@ -131,6 +131,12 @@ def chart(reader: Reader, asked: AuditFilter, zone: tzinfo) -> Chart:
     }
     highest = max((bar.events for bar in bars), default=0)
     return Chart(unit=unit, bars=bars, totals=totals, highest=highest)
+
+
+def _unit(length_us: int) -> str:
+    """Return what a bar is where that much time is looked at."""
+    found = (unit for unit, longest in _SHORTEST if length_us > longest)
+    return next(found, _SHORTEST[-1][0])
 
 
 def _counted(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from conformance import fhir_json
-from consent.provisions import ParsedConsent, read
+from consent.provisions import read
 from fhir_service.compliance.rows import Reader
 from fhir_service.compliance.zones import DAY_US
 from fhir_service.storage import organization_consents, rows, types
@@ -76,7 +76,7 @@ def _needing(reader: Reader, page: list[Stored]) -> Iterator[Attention]:
         parsed = read(fhir_json.loads_object(body), deployment=repository.deployment)
         if not parsed.is_active:
             continue
-        ends = _ends(parsed)
+        ends = parsed.period.end
         is_soon = ends is not None and now <= ends < now + SOON_US
         faults = tuple(
             f"{one.expression or 'Consent'}: {one.diagnostics}" for one in parsed.alerts
@@ -88,9 +88,3 @@ def _needing(reader: Reader, page: list[Stored]) -> Iterator[Attention]:
                 ends_us=ends if is_soon else None,
                 faults=faults,
             )
-
-
-def _ends(parsed: ParsedConsent) -> int | None:
-    """Return the last microsecond at which a consent is in force, if it ends."""
-    end = parsed.period[1]
-    return end if end is not None else None

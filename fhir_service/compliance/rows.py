@@ -20,7 +20,6 @@ from fhir_service.storage.engine import Snapshot, Transaction
 from fhir_service.storage.keys import DataKeyError
 from fhir_service.storage.tables import SHARED
 
-
 _REFUSING = frozenset({401, 403, 404})
 """Statuses that refuse an officer what she asks for."""
 

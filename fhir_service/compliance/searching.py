@@ -80,7 +80,7 @@ def search(fields: Mapping[str, str], zone: tzinfo, pseudonym: Pseudonym) -> Sea
         pseudonym: Patient id → the bytes by which the log names the patient.
 
     Raises:
-        FHIRError: `value` for what cannot be understood.
+        FHIRError: `invalid` for what cannot be understood.
 
     """
     kept = {
@@ -112,7 +112,8 @@ def _harmless(value: str) -> str:
     text = value.strip()
     if len(text) > MAX_VALUE or not text.isprintable():
         raise FHIRError(
-            IssueType.VALUE, f"A filter is one line of at most {MAX_VALUE} characters."
+            IssueType.INVALID,
+            f"A filter is one line of at most {MAX_VALUE} characters.",
         )
     return text
 
@@ -123,7 +124,7 @@ def _timed(
     since = typed(fields["since"], zone)[0] if "since" in fields else None
     until = typed(fields["until"], zone)[1] if "until" in fields else None
     if since is not None and until is not None and until <= since:
-        raise FHIRError(IssueType.VALUE, "The time ends before it begins.")
+        raise FHIRError(IssueType.INVALID, "The time ends before it begins.")
     pairs = [
         ("date", f"{prefix}{_instant(bound)}")
         for prefix, bound in (("ge", since), ("lt", until))
@@ -221,7 +222,7 @@ def _one_of(words: type[Word], value: str, name: str) -> Word:
         return words(value)
     except ValueError:
         raise FHIRError(
-            IssueType.VALUE, f"There is no such {name} in the log."
+            IssueType.INVALID, f"There is no such {name} in the log."
         ) from None
 
 

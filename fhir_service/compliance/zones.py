@@ -29,7 +29,7 @@ def zone_of(name: str) -> ZoneInfo:
     """Return the zone of an IANA name.
 
     Raises:
-        FHIRError: `value` for what is no name of a zone.
+        FHIRError: `invalid` for what is no name of a zone.
 
     """
     try:
@@ -38,7 +38,7 @@ def zone_of(name: str) -> ZoneInfo:
     except (LookupError, OSError, ValueError):
         pass
     raise FHIRError(
-        IssueType.VALUE, "The time zone is a name such as Europe/Zurich or UTC."
+        IssueType.INVALID, "The time zone is a name such as Europe/Zurich or UTC."
     )
 
 
@@ -63,7 +63,7 @@ def typed(text: str, zone: tzinfo) -> tuple[int, int]:
     A year, a month, a day, a minute or a second; without an offset, in the zone.
 
     Raises:
-        FHIRError: `value` for what is no date or time.
+        FHIRError: `invalid` for what is no date or time.
 
     """
     asked = text.strip()
@@ -73,7 +73,7 @@ def typed(text: str, zone: tzinfo) -> tuple[int, int]:
         found = parsed_date(asked, zone)
     except FHIRError as error:
         raise FHIRError(
-            IssueType.VALUE,
+            IssueType.INVALID,
             "A time is a year, a month, a day or a minute, such as 2026, 2026-11, "
             "2026-11-20 or 2026-11-20T08:15.",
         ) from error

@@ -6,7 +6,8 @@ speak for which source, and in what they answer.
 
 import codecs
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from conformance import fhir_json
@@ -18,6 +19,7 @@ from fhir_service.ingest.delivery import Delivery
 from fhir_service.ingest.intake import Origin, take
 from fhir_service.ingest.paired import paired_zone
 from fhir_service.ingest.receipt import Receipt
+from mappings.measurement import Deletion, Measurement, Reading
 from mappings.vendors.hl7_phd import parts
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -90,9 +92,19 @@ def arrive(services: Services, arrival: Arrival) -> Receipt:
     )
     # A body that cannot be read as a whole is refused before any of it is stored.
     readings = list(vendor.parse(payload, received_at=received, zone=zone))
+    delivery = replace(delivery, accounts=accounts_of(readings))
     receipt = take(services, delivery, arrival.origin, readings)
     _count(services, receipt)
     return receipt
+
+
+def accounts_of(readings: Iterable[Reading]) -> frozenset[str]:
+    """Return the vendor's names of the users whom readings tell of."""
+    return frozenset(
+        one.patient
+        for one in readings
+        if isinstance(one, Measurement | Deletion) and one.patient is not None
+    )
 
 
 def _uploaded(services: Services, arrival: Arrival) -> Receipt:

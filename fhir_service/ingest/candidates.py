@@ -31,6 +31,7 @@ class Candidate(NamedTuple):
         key: By which a repeat is recognised.
         content: Differs where the source has corrected it.
         sources: Keys, as hexadecimal text, of what it was taken from.
+        record: Key of the record that gives several like it; None where it is alone.
 
     """
 
@@ -40,6 +41,7 @@ class Candidate(NamedTuple):
     key: bytes
     content: bytes
     sources: tuple[str, ...]
+    record: bytes | None = None
 
 
 class Written(NamedTuple):

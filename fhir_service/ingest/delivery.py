@@ -22,6 +22,13 @@ class Delivery:
         raw: The payload as it came, to be kept for a replay; None for a stream.
         zone: IANA name of the zone of its local times, where somebody has said so.
         gateway: What brought it, such as a broker's name; None for a client itself.
+        accounts: The vendor's names of users whom the payload tells of, as far as it
+            was read as a whole.
+        clock_us: What time it is now, where that is later than `received_us`: parts
+            that are tried again are no longer of the future.
+        settled_us: What is stored since then has corrected what is tried again.
+        of_batches: Only versions of these batches are amended: what others have
+            corrected since stays.
 
     """
 
@@ -36,3 +43,12 @@ class Delivery:
     raw: bytes | None = None
     zone: str | None = None
     gateway: str | None = None
+    accounts: frozenset[str] = frozenset()
+    clock_us: int | None = None
+    settled_us: int | None = None
+    of_batches: frozenset[int] | None = None
+
+    @property
+    def now_us(self) -> int:
+        """Return the time against which readings are held."""
+        return self.received_us if self.clock_us is None else self.clock_us

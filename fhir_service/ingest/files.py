@@ -5,6 +5,7 @@ held in memory, and is at most `MAX_JSON_BYTES` long.
 """
 
 import codecs
+import hashlib
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -28,6 +29,9 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 MAX_JSON_BYTES = 256 * 1024 * 1024
 """Of a file that is held in memory."""
+
+MAX_KEPT_BYTES = 16 * 1024 * 1024
+"""Of an imported file that is kept as it came, for a replay."""
 
 Progress = Callable[[int], None]
 """Told how many bytes of the file have been read."""
@@ -79,6 +83,7 @@ def import_file(  # noqa: PLR0913 - what the command line says
         zone=zone,
         progress=progress,
     )
+    is_small = vendor.parse_file is None and path.stat().st_size <= MAX_KEPT_BYTES
     delivery = Delivery(
         source=source,
         parser=vendor.parser,
@@ -86,8 +91,10 @@ def import_file(  # noqa: PLR0913 - what the command line says
         is_registered=vendor.is_registered,
         patient_id=patient_id,
         grant=grant,
-        payload_sha256=None,
+        payload_sha256=_sha256(path),
         received_us=now_us,
+        raw=_body(path) if is_small and not taken else None,
+        zone=zone,
     )
     origin = Origin(
         interaction=Interaction.IMPORT,
@@ -128,6 +135,15 @@ def _upload(
     )
 
 
+def _sha256(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
+
+
+def _body(path: Path) -> bytes:
+    return path.read_bytes().removeprefix(codecs.BOM_UTF8)
+
+
 def _parse_json(vendor: Vendor) -> Callable[..., Iterator[Reading]]:
     """Return what reads a JSON file as the device door reads a body."""
 
@@ -139,8 +155,7 @@ def _parse_json(vendor: Vendor) -> Callable[..., Iterator[Reading]]:
             yield _unreadable("The file is longer than what is read as one JSON text.")
             return
         try:
-            text = path.read_bytes().removeprefix(codecs.BOM_UTF8)
-            payload = fhir_json.loads_foreign(text)
+            payload = fhir_json.loads_foreign(_body(path))
         except FHIRError:
             yield _unreadable("The file is not JSON.")
             return

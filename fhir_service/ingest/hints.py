@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from conformance import fhir_json
 from fhir_service.exchange import Services
+from fhir_service.ingest.raw import without_credentials
 from fhir_service.storage import push_endpoints, quarantines
 from fhir_service.storage.engine import Transaction
 from fhir_service.storage.push_endpoints import Endpoint
@@ -72,7 +73,7 @@ def _part(  # noqa: PLR0913, PLR0917 - what a row is made of
             "patient": None,
             "payload": None,
             "parsed": False,
-            "hint": body.decode("utf-8", "backslashreplace"),
+            "hint": without_credentials(body).decode("utf-8", "backslashreplace"),
         }
     )
     return {

@@ -125,6 +125,14 @@ class Observing:
                 for (candidate, _), row in zip(fresh, made, strict=True)
             ],
         )
+        source_keys.add_records(
+            transaction,
+            [
+                (key, record, row)
+                for (candidate, _), row in zip(fresh, made, strict=True)
+                if (record := candidate.record) is not None
+            ],
+        )
         for (_, constants), row in zip(fresh, made, strict=True):
             if constants.codings:
                 concepts.add_row_codings(transaction, key, row, constants.codings)

@@ -5,11 +5,13 @@ as if it were not there: a patient of another organisation is an unknown one, wh
 collecting is not permitted.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 from fhir_service.access import Gate
 from fhir_service.ingest.candidates import Candidate
+from fhir_service.ingest.collecting import Collecting
 from fhir_service.ingest.constants import Constants, Shapes
 from fhir_service.ingest.delivery import Delivery
 from fhir_service.ingest.device_metrics import DeviceMetrics
@@ -19,7 +21,8 @@ from fhir_service.ingest.recognition import DELETED, Recognition
 from fhir_service.ingest.refused import NOT_KEPT, NOT_KEPT_DETAIL, Keeper
 from fhir_service.ingest.resolve import Resolver, Unresolved, Wearer
 from fhir_service.ingest.unit_devices import UnitDevices
-from fhir_service.storage import devices, resources, source_keys
+from fhir_service.ingest.wearers import NOT_NAMED
+from fhir_service.storage import resources, source_keys
 from fhir_service.storage.engine import Transaction
 from fhir_service.storage.repository import Repository
 from fhir_service.storage.resources import Stored
@@ -39,6 +42,7 @@ from mappings.observation import (
     content_digest,
     content_key,
     derived,
+    record_key,
 )
 
 
@@ -89,6 +93,7 @@ class Batch:
         self._secret = repository.content_secret
         self._no_unit = repository.blind.source("no device", delivery.source)
         self._refused = refused
+        self._collecting = Collecting(transaction, gate, delivery)
         self._resolver = Resolver(transaction, repository, delivery)
         self._shapes = Shapes(transaction, repository, gate, delivery)
         self._devices = UnitDevices(
@@ -126,13 +131,14 @@ class Batch:
             if isinstance(reading, Measurement):
                 self._measured(reading, by_patient)
             elif isinstance(reading, Refusal):
-                self._refuse(reading, SHARED)
+                self._refuse_of(reading, self._owner)
             elif isinstance(reading, OutOfScope):
                 self._out_of_scope(reading)
             else:
                 self._deleted(reading)
         for key, decided in by_patient.items():
-            self._store(key, decided)
+            for part in _once_each(decided):
+                self._store(key, part)
         self._observing.finish()
 
     def _out_of_scope(self, reading: OutOfScope) -> None:
@@ -174,22 +180,27 @@ class Batch:
     def _of_source(self, key: int, deletion: Deletion) -> list[Stored]:
         """Return the Observations that came of what the source has deleted.
 
-        Asked by every kind and unit, for a deletion names neither; each is a hash.
+        Asked by every kind, for a deletion need not name one; each is a hash. What
+        one record gives several of is found by the record.
         """
         names = kinds() if deletion.kind is None else (deletion.kind,)
-        units = [self._no_unit, *devices.units_of(self._transaction, key)]
         wanted = _as_measured(deletion, self._delivery)
         found = source_keys.known(
             self._transaction,
             key,
             [
-                content_key(wanted._replace(kind=name, source_id=source_id), unit)
+                content_key(
+                    wanted._replace(kind=name, source_id=source_id), self._no_unit
+                )
                 for name in names
-                for unit in units
                 for source_id in (deletion.source_id, f"{deletion.source_id}#{name}")
             ],
         )
-        rows_of = sorted({row for row, _ in found.values()})
+        records = [
+            record_key(name, deletion.source_id, self._no_unit) for name in names
+        ]
+        several = source_keys.of_records(self._transaction, key, records)
+        rows_of = sorted({row for row, _ in found.values()} | several)
         stored = (resources.current(self._transaction, row) for row in rows_of)
         return [one for one in stored if one is not None]
 
@@ -197,6 +208,43 @@ class Batch:
         """Say of an Observation that its mapping was wrong."""
         self._observing.withdraw(old)
         self.changes.append(Change(None, old))
+
+    @cached_property
+    def _owner(self) -> Wearer | Unresolved:
+        """Whose a part is that was not even read: of the one whom all of it is."""
+        accounts = self._delivery.accounts
+        named = next(iter(accounts)) if len(accounts) == 1 else None
+        if len(accounts) > 1 or (named is None and not self._delivery.patient_id):
+            return NOT_NAMED
+        now_us = self._delivery.received_us
+        unread = Deletion("$", "", patient=named)
+        return self._resolver.wearer(
+            _as_measured(unread, self._delivery)._replace(start_us=now_us)
+        )
+
+    def _refuse_of(
+        self,
+        refusal: Refusal,
+        wearer: Wearer | Unresolved,
+        measurement: Measurement | None = None,
+    ) -> None:
+        """Keep a refused part, as far as what it is meant to be may be collected."""
+        if (
+            isinstance(wearer, Unresolved)
+            or wearer.stranger is not None
+            or self._collecting.permits(wearer.state, refusal.kind, measurement)
+        ):
+            self._refuse(refusal, _kept_under(wearer))
+            return
+        self.receipt.add(
+            Item(
+                refusal.position,
+                Fate.WITHHELD,
+                refusal.kind,
+                "consent",
+                records=refusal.records,
+            )
+        )
 
     def _refuse(self, refusal: Refusal, patient_key: int) -> None:
         self.has_unattributed = self.has_unattributed or patient_key == SHARED
@@ -219,13 +267,14 @@ class Batch:
 
         Whether it can be true is looked at first: it does not hang on the patient.
         """
-        normalised = normalise(measurement, now_us=self._delivery.received_us)
+        normalised = normalise(measurement, now_us=self._delivery.now_us)
         wearer = self._resolver.wearer(measurement)
         if isinstance(wearer, Wearer):
             self.patients.add(wearer.state.id)
             self.keys.add(wearer.state.key)
         if isinstance(normalised, Refusal):
-            self._refuse(normalised._replace(payload=measurement), _kept_under(wearer))
+            refusal = normalised._replace(payload=measurement)
+            self._refuse_of(refusal, wearer, measurement)
             if normalised.reason is Reason.FUTURE and isinstance(wearer, Wearer):
                 self._observing.ahead(wearer, measurement)
         elif isinstance(wearer, Unresolved):
@@ -250,7 +299,7 @@ class Batch:
             sources = ()
         if measurement.kind in DERIVED_COMPONENTS:
             for part in derived(measurement):
-                alone = normalise(part, now_us=self._delivery.received_us)
+                alone = normalise(part, now_us=self._delivery.now_us)
                 if isinstance(alone, Normalised):
                     decided.append(self._decided(alone, wearer, sources))
 
@@ -263,12 +312,24 @@ class Batch:
             normalised,
             wearer,
             device,
-            content_key(measurement, unit),
+            content_key(measurement, self._unit_of(measurement, unit)),
             content_digest(measurement, self._secret),
             sources,
+            self._record_of(measurement),
         )
         constants = self._shapes.of(candidate)
         return _Decided(candidate, constants, constants.permits(candidate))
+
+    def _record_of(self, measurement: Measurement) -> bytes | None:
+        record, mark, _ = (measurement.source_id or "").partition("#")
+        return record_key(measurement.kind, record, self._no_unit) if mark else None
+
+    def _unit_of(self, measurement: Measurement, unit: bytes) -> bytes:
+        """Return the unit as a part of the key: none where the source has an id.
+
+        A source that tells the device later than the reading means the same one.
+        """
+        return unit if measurement.source_id is None else self._no_unit
 
     def _store(self, key: int, decided: Sequence[_Decided]) -> None:
         known = source_keys.known(
@@ -280,6 +341,7 @@ class Batch:
             key,
             known,
             [one.candidate for one in rooted if one.is_permitted],
+            self._delivery,
         )
         for candidate, constants, is_permitted in rooted:
             if is_permitted:
@@ -369,6 +431,22 @@ def _flags(normalised: Normalised) -> tuple[str, ...]:
         part.implausible for part in normalised.parts
     )
     return (*flags, "implausible") if is_implausible else flags
+
+
+def _once_each(decided: Sequence[_Decided]) -> Iterator[Sequence[_Decided]]:
+    """Yield the same in runs in which nothing is told in two ways.
+
+    So that what a payload corrects itself becomes a version and its next one.
+    """
+    run: list[_Decided] = []
+    told: dict[bytes, bytes] = {}
+    for one in decided:
+        key, content = one.candidate.key, one.candidate.content
+        if told.setdefault(key, content) != content:
+            yield run
+            run, told = [], {key: content}
+        run.append(one)
+    yield run
 
 
 def _kept_under(wearer: Wearer | Unresolved) -> int:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from conformance import fhir_json
+from conformance.issues import FHIRError
 from fhir_service.exchange import Services
 from fhir_service.ingest.delivery import Delivery
 from fhir_service.ingest.pipeline import Batch
@@ -19,11 +20,22 @@ from fhir_service.storage.raw_payloads import RawPayload
 from fhir_service.storage.tables import SHARED
 
 _CREDENTIAL = re.compile(
-    rb'"(?:user_?access_?token|access_?token|refresh_?token|client_?secret|password)"',
+    rb'"(?:(?:user_?)?(?:access|refresh|id)?_?token|client_?secret|password|'
+    rb'authorization|callback_?url)"',
     re.IGNORECASE,
 )
 _CREDENTIAL_NAMES = frozenset(
-    {"useraccesstoken", "accesstoken", "refreshtoken", "clientsecret", "password"}
+    {
+        "accesstoken",
+        "authorization",
+        "callbackurl",
+        "clientsecret",
+        "idtoken",
+        "password",
+        "refreshtoken",
+        "token",
+        "useraccesstoken",
+    }
 )
 
 _FORM = 2
@@ -66,6 +78,8 @@ def keep(
 ) -> Kept:
     """Seal and store the payload, where it may be kept and is of use."""
     body = delivery.raw
+    if body is not None:
+        body = without_credentials(body) or None
     is_of_use = bool(kept.batches) or not kept.is_private
     if body is None or not services.raw_lifetime_us or not kept.may_keep:
         return replace(kept, is_done=True)
@@ -85,7 +99,6 @@ def _store(
     key = SHARED
     if kept.is_private and len(kept.patient_keys) == 1:
         [key] = kept.patient_keys
-    body = without_credentials(body)
     raw_payloads.add(
         transaction,
         RawPayload(
@@ -124,10 +137,16 @@ def opened(services: Services, snapshot: Snapshot, payload: RawPayload) -> bytes
 
 
 def without_credentials(body: bytes) -> bytes:
-    """Return the JSON text without members that hold a token or a password."""
+    """Return the JSON text without members that hold a token or a password.
+
+    What looks as if it had some and is no JSON is not kept: nothing is returned.
+    """
     if not _CREDENTIAL.search(body):
         return body
-    return fhir_json.dumps(_without(fhir_json.loads_foreign(body)))
+    try:
+        return fhir_json.dumps(_without(fhir_json.loads_foreign(body)))
+    except FHIRError:
+        return b""
 
 
 def _without(value: Any) -> Any:

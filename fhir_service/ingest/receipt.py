@@ -13,6 +13,16 @@ MAX_ITEMS = 10_000
 """Positions listed; the counts go on, and the receipt says that it was cut."""
 
 
+MAX_POSITION = 200
+"""Characters of a place in a payload; what is longer was chosen by the payload."""
+
+
+def shortened(position: str) -> str:
+    """Return a place in a payload, cut where it is long."""
+    is_long = len(position) > MAX_POSITION
+    return f"{position[:MAX_POSITION]}…" if is_long else position
+
+
 class Fate(StrEnum):
     """What became of a measurement."""
 
@@ -83,6 +93,8 @@ class Receipt:
         """Account for `item`."""
         if not item.records:
             return
+        if len(item.position) > MAX_POSITION:
+            item = item._replace(position=shortened(item.position))
         self.counts[item.fate] += item.records
         self.kinds[(item.kind or "unknown", item.fate, item.reason or "")] += (
             item.records

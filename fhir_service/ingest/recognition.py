@@ -9,11 +9,15 @@ from typing import NamedTuple
 
 from fhir_service.ingest.candidates import Candidate
 from fhir_service.ingest.constants import Constants
+from fhir_service.ingest.delivery import Delivery
 from fhir_service.ingest.observing import Known, Shaped
 from fhir_service.ingest.receipt import Fate
 from fhir_service.storage import resources, source_keys
 from fhir_service.storage.engine import Transaction
 from fhir_service.storage.resources import Stored
+
+CORRECTED = "corrected-since"
+"""Reason of a duplicate that was tried again and is older than what is stored."""
 
 DELETED = "deleted"
 """Reason of a duplicate whose Observation was deleted: it does not come back."""
@@ -41,7 +45,9 @@ class Recognition:
         key: int,
         known: Known,
         candidates: Sequence[Candidate],
+        delivery: Delivery,
     ) -> None:
+        self._delivery = delivery
         self._transaction = transaction
         self._key = key
         self._known = known
@@ -74,10 +80,21 @@ class Recognition:
             old = self._version(at)
             if old is None:
                 return Fate.DUPLICATE, DELETED
+            if self._is_settled(old):
+                return Fate.DUPLICATE, CORRECTED
             self.amended[at] = Amended(candidate, old)
         self._superseded.setdefault(at, set()).add(current)
         self._newly.append((self._key, at, current))
         return Fate.AMENDED, None
+
+    def _is_settled(self, old: Stored) -> bool:
+        """Whether what is stored came after what is tried again, and counts."""
+        delivery = self._delivery
+        if delivery.settled_us is not None and old.last_updated >= delivery.settled_us:
+            return True
+        return (
+            delivery.of_batches is not None and old.batch_id not in delivery.of_batches
+        )
 
     def remember(self) -> None:
         """Record the contents that are no longer the current ones."""

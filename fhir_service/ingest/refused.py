@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from conformance import fhir_json
 from fhir_service.ingest.delivery import Delivery
+from fhir_service.ingest.receipt import shortened
 from fhir_service.storage import quarantines
 from fhir_service.storage.engine import Transaction
 from fhir_service.storage.repository import Repository
@@ -141,7 +142,7 @@ class Parts:
             "client_id": delivery.grant.client_id,
             "reason": refusal.reason.value,
             "kind": refusal.kind,
-            "position": refusal.position,
+            "position": shortened(refusal.position),
             "detail": refusal.detail,
             "records": part.records,
             "received": delivery.received_us,
@@ -152,6 +153,7 @@ class Parts:
                     {
                         "patient": delivery.patient_id,
                         "zone": delivery.zone,
+                        "several": len(delivery.accounts) > 1,
                         "payload": portable(refusal.payload),
                         "parsed": _PARSED.get(type(refusal.payload), False),
                     }

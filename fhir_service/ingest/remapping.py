@@ -6,8 +6,9 @@ as `entered-in-error`. Payloads follow each other as they came, so that a correc
 that came later still counts. Consent of today decides.
 """
 
+import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,6 +18,7 @@ from consent.audit.entry import Interaction
 from fhir_service.auth import local
 from fhir_service.exchange import Services
 from fhir_service.ingest import raw, sources
+from fhir_service.ingest.arrival import accounts_of
 from fhir_service.ingest.deliverer import grant_today
 from fhir_service.ingest.delivery import Delivery
 from fhir_service.ingest.intake import Origin, leaf
@@ -151,7 +153,8 @@ def _read_again(
     if vendor is None or grant is None:
         return _left(payload, "Who had delivered it may not speak for the source now.")
     try:
-        body = fhir_json.loads_foreign(raw.opened(services, transaction, payload))
+        text = raw.opened(services, transaction, payload)
+        body = fhir_json.loads_foreign(text)
     except (BodyError, DataKeyError, FHIRError):
         return _left(payload, "It cannot be read any more.")
     delivery = Delivery(
@@ -161,14 +164,16 @@ def _read_again(
         is_registered=vendor.is_registered,
         patient_id=payload.patient,
         grant=grant,
-        payload_sha256=None,
+        payload_sha256=hashlib.sha256(text).digest(),
         received_us=payload.received_us,
         zone=payload.zone,
         gateway=payload.gateway,
+        clock_us=services.clock(),
+        of_batches=frozenset(raw_payloads.batches_of(transaction, payload)),
     )
-    return _stored(
-        services, transaction, payload, delivery, _parsed(vendor, payload, body)
-    )
+    readings = _parsed(vendor, payload, body)
+    delivery = replace(delivery, accounts=accounts_of(readings))
+    return _stored(services, transaction, payload, delivery, readings)
 
 
 def _parsed(vendor: Vendor, payload: RawPayload, body: Any) -> list[Any]:

@@ -21,6 +21,7 @@ from fhir_service.ingest.wearers import (
     NOT_NAMED,
     NOT_THEN,
     OF_ANOTHER,
+    SEVERAL_IN_PAYLOAD,
     SEVERAL_USERS,
     SEVERAL_WEARERS,
     Claim,
@@ -120,7 +121,8 @@ class Resolver:
             Claim(state) for state in by_name if state.key not in pairings.patients
         ]
         if self._delivery.patient_id is not None:
-            return self._asked(self._delivery.patient_id, claims, pairings)
+            asked = self._asked(self._delivery.patient_id, claims, pairings)
+            return asked if claims or not self._is_crowd(named) else self._other(asked)
         unknown = NOT_NAMED if named is None else NO_USER
         return self._settled(claims, unknown, SEVERAL_USERS)
 
@@ -138,6 +140,20 @@ class Resolver:
             if fault is not None:
                 return fault if self._is_own(state) else told
         return self._settled(mine or [Claim(state)], told, SEVERAL_USERS)
+
+    def _is_crowd(self, named: str | None) -> bool:
+        """Whether the payload tells of several users, of whom this is one."""
+        return named is not None and len(self._delivery.accounts) > 1
+
+    @staticmethod
+    def _other(found: Wearer | Unresolved) -> Wearer | Unresolved:
+        """Return the refusal of a user whom nobody knows, among several.
+
+        The patient of the request can be one of them, and nobody tells which.
+        """
+        if isinstance(found, Wearer):
+            return found.stranger or SEVERAL_IN_PAYLOAD
+        return found
 
     def _objection(
         self, state: PatientState, claims: Sequence[Claim], pairings: Pairings

@@ -146,7 +146,7 @@ class Importing:
 
 def is_unreadable(receipt: Receipt) -> bool:
     """Whether nothing of a file was understood; it is not done with then."""
-    return receipt.received == receipt.counts[Fate.QUARANTINED]
+    return 0 < receipt.received == receipt.counts[Fate.QUARANTINED]
 
 
 @dataclass

@@ -36,6 +36,9 @@ TRANSACTION = 200
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
+_SEVERAL = frozenset({"one", "another"})
+"""Stands for the users of a payload that told of several."""
+
 Progress = Callable[[int], None]
 """Told how many parts have been tried."""
 
@@ -64,6 +67,7 @@ class _Part(NamedTuple):
     row: Quarantined
     patient_id: str | None
     readings: Sequence[Reading]
+    is_of_several: bool = False
 
 
 @dataclass(kw_only=True)
@@ -84,6 +88,7 @@ class _Origin(NamedTuple):
     client_id: str | None
     patient_id: str | None
     received_us: int
+    is_of_several: bool
 
 
 def retry(
@@ -113,7 +118,13 @@ def _try(services: Services, page: Sequence[Quarantined], account: Account) -> N
         groups: dict[_Origin, list[_Part]] = {}
         for row in page:
             part = _read_again(services, transaction, row)
-            at = _Origin(row.source, row.client_id, part.patient_id, row.received)
+            at = _Origin(
+                row.source,
+                row.client_id,
+                part.patient_id,
+                row.received,
+                part.is_of_several,
+            )
             groups.setdefault(at, []).append(part)
         for at, parts in groups.items():
             _settle(services, transaction, at, parts, part_of_account)
@@ -136,7 +147,12 @@ def _read_again(services: Services, snapshot: Snapshot, row: Quarantined) -> _Pa
     except (BodyError, DataKeyError, FHIRError):
         return _Part(row, None, (_as_before(row),))
     readings = _readings(snapshot, row, kept)
-    return _Part(row, kept["patient"], readings or (_as_before(row),))
+    return _Part(
+        row,
+        kept["patient"],
+        readings or (_as_before(row),),
+        kept.get("several") is True,
+    )
 
 
 def _readings(
@@ -208,6 +224,9 @@ def _settle(
             grant=grant,
             payload_sha256=None,
             received_us=at.received_us,
+            clock_us=services.clock(),
+            settled_us=at.received_us,
+            accounts=_SEVERAL if at.is_of_several else frozenset(),
         )
         again = _Refused()
         batch = Batch(transaction, services.repository, services.gate, delivery, again)

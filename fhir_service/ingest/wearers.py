@@ -38,6 +38,10 @@ NO_USER = Unresolved(Reason.UNKNOWN_PATIENT, "The payload's user is no patient h
 SEVERAL_USERS = Unresolved(
     Reason.AMBIGUOUS_WEARER, "The payload's user is several patients."
 )
+SEVERAL_IN_PAYLOAD = Unresolved(
+    Reason.AMBIGUOUS_WEARER,
+    "The payload tells of several users, and this one is not paired with anybody.",
+)
 DIFFERENT = Unresolved(
     Reason.AMBIGUOUS_WEARER, "Request and payload name different patients."
 )

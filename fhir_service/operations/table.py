@@ -15,9 +15,11 @@ from fhir_service.operations import (
     everything,
     lastn,
     meta,
+    patient_reports,
     validate,
     versions,
 )
+from fhir_service.rest.content import CSV
 from fhir_service.rest.message import Response
 
 EVERY_TYPE: Final = "*"
@@ -34,12 +36,14 @@ class Call(NamedTuple):
         template: The path, as in the table of routes.
         handler: Answers it.
         methods: HTTP methods that call it.
+        also: What it writes beside JSON.
 
     """
 
     template: str
     handler: Callable[..., Response]
     methods: tuple[str, ...] = ("GET", "POST")
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,6 +69,40 @@ class Operation:
 
 
 OPERATIONS: Final = (
+    Operation(
+        name="accounting-of-disclosures",
+        definition=f"{_OWN}Patient-accounting-of-disclosures",
+        of="Patient",
+        calls=(
+            Call(
+                "/fhir/Patient/{id}/$accounting-of-disclosures",
+                patient_reports.accounting_of_disclosures,
+                also=(CSV,),
+            ),
+        ),
+        documentation=(
+            "Of the audit log, for compliance officers of the organization that "
+            "manages the patient; as Parameters, or as CSV."
+        ),
+        instead="it is of one patient, at Patient/[id]/$accounting-of-disclosures",
+    ),
+    Operation(
+        name="consent-report",
+        definition=f"{_OWN}Patient-consent-report",
+        of="Patient",
+        calls=(
+            Call(
+                "/fhir/Patient/{id}/$consent-report",
+                patient_reports.consent_report,
+                also=(CSV,),
+            ),
+        ),
+        documentation=(
+            "Every version of the patient's Consents and what each change opened, for "
+            "compliance officers of the organization that manages the patient."
+        ),
+        instead="it is of one patient, at Patient/[id]/$consent-report",
+    ),
     Operation(
         name="evaluate",
         definition=f"{_OWN}Consent-evaluate",

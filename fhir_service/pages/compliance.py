@@ -15,6 +15,7 @@ from fhir_service.pages.compliance_desk import Desk
 from fhir_service.pages.compliance_integrity import IntegrityPages
 from fhir_service.pages.compliance_oversight import OversightPages
 from fhir_service.pages.compliance_patient import PatientPages
+from fhir_service.pages.compliance_reports import ReportPages
 from fhir_service.pages.compliance_row import RowPages
 from fhir_service.pages.compliance_search import SearchPages
 from fhir_service.pages.frame import Frame
@@ -34,6 +35,7 @@ def compliance_blueprint(deployment: Deployment) -> Blueprint:
     RowPages(desk).add_to(blueprint)
     PatientPages(desk).add_to(blueprint)
     OversightPages(desk).add_to(blueprint)
+    ReportPages(desk).add_to(blueprint)
     IntegrityPages(desk).add_to(blueprint)
     return blueprint
 

@@ -8,7 +8,7 @@ https://profiles.ihe.net/ITI/TF/Volume2/ITI-81.html
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -33,9 +33,11 @@ LANGUAGE: Final = "en"
 
 PAGES: Final = (
     (PATH, "Search"),
+    (f"{PATH}/alerts", "Alerts"),
     (f"{PATH}/reviews", "Emergency access"),
     (f"{PATH}/consents", "Consents"),
     (f"{PATH}/deliveries", "Deliveries"),
+    (f"{PATH}/reports", "Reports"),
     (f"{PATH}/integrity", "Integrity"),
 )
 """What the head of every page links to."""
@@ -138,16 +140,18 @@ class Desk:
 
     def _visit(self, visitor: Visitor, account: Account, about: Interaction) -> Visit:
         organization = account.organization
+        zone = self.deployment.settings.time_zone
         officer = Officer(
             user=account.reference or account.user_id,
             organizations=() if organization is None else (organization,),
             address=frame.address(),
+            zone=str(zone),
         )
         return Visit(
             visitor=visitor,
             account=account,
             officer=officer,
-            zone=self.deployment.settings.time_zone,
+            zone=zone,
             about=about,
         )
 
@@ -181,14 +185,8 @@ def _zoned(visit: Visit) -> Visit:
     name = request.args.get("zone", "").strip()
     if not name:
         return visit
-    return Visit(
-        visitor=visit.visitor,
-        account=visit.account,
-        officer=visit.officer,
-        zone=zones.zone_of(name),
-        patients=visit.patients,
-        about=visit.about,
-    )
+    zone = zones.zone_of(name)
+    return replace(visit, officer=replace(visit.officer, zone=name), zone=zone)
 
 
 def download(text: str, name: str, mimetype: str) -> Response:

@@ -53,8 +53,6 @@ class IntegrityPages:
             )
         try:
             deployment = self._desk.deployment
-            with self._desk.reading(visit):
-                pass
             report = integrity.examine(
                 deployment.database, self._key, deployment.checkpoints
             )

@@ -61,8 +61,8 @@ class OversightPages:
         note = frame.field("note").replace("\r\n", "\n").strip()
         if verdict is None or len(note) > MAX_NOTE:
             raise FHIRError(
-                IssueType.VALUE,
-                f"A decision is one of two, its note has at most {MAX_NOTE} characters.",
+                IssueType.INVALID,
+                f"A decision is one of two, its note at most {MAX_NOTE} characters.",
             )
         if not break_glass_reviews.review(
             self._auth, visit.account, break_glass_id, verdict, frame.address(), note
@@ -76,7 +76,7 @@ class OversightPages:
         """Return the consents that need attention."""
         text = request.args.get("after", "0")
         if not (text.isascii() and text.isdigit() and len(text) <= _MAX_NUMBER):
-            raise FHIRError(IssueType.VALUE, "A place in the list is a number.")
+            raise FHIRError(IssueType.INVALID, "A place in the list is a number.")
         with self._desk.reading(visit) as reader:
             looked = consent_attention.look(reader, int(text))
         visit.patients.extend(one.patient for one in looked.found if one.patient)

@@ -64,7 +64,7 @@ class PatientPages:
         on = request.args.get("on", "")
         if not 0 < len(recipient) <= MAX_RECIPIENT or not recipient.isprintable():
             raise FHIRError(
-                IssueType.VALUE,
+                IssueType.INVALID,
                 "With whom: the id of a client, or a reference such as Organization/1.",
             )
         between = typed(on, visit.zone)

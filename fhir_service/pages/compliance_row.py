@@ -48,7 +48,7 @@ class RowPages:
         with self._desk.reading(visit) as reader:
             row = self._row(reader, visit, index)
             names = sources(self._services, reader.snapshot, lambda _: True)
-            told = {
+            told: dict[str, Any] = {
                 "grounds": list(grounds.grounds(reader, row, names)),
                 "disclosed": grounds.versions(reader, row, row.record.disclosed),
                 "written": grounds.versions(reader, row, row.record.written),

@@ -44,12 +44,12 @@ class SearchPages:
         """Add the pages."""
         desk = self._desk
         desk.add(blueprint, "", "search", self.show)
-        for path, view in (
-            ("export.csv", self.as_csv),
-            ("export.json", self.as_bundle),
-            ("proof.json", self.as_proof),
+        for path, name, view in (
+            ("export.csv", "as_csv", self.as_csv),
+            ("export.json", "as_bundle", self.as_bundle),
+            ("proof.json", "as_proof", self.as_proof),
         ):
-            desk.add(blueprint, f"/{path}", path, view, about=Interaction.EXPORT)
+            desk.add(blueprint, f"/{path}", name, view, about=Interaction.EXPORT)
         desk.add(blueprint, "/searches", "keep", self.keep, method="POST")
         desk.add(blueprint, "/searches/forget", "forget", self.forget, method="POST")
 
@@ -75,6 +75,7 @@ class SearchPages:
             picture=(WIDTH, HEIGHT, FLOOR),
             wider=list(_wider(visit, asked)),
             fields=FIELDS,
+            is_filtered=bool(asked.fields.keys() - {"what", "since", "until"}),
             interactions=[one.value for one in Interaction],
             outcomes=[one.value for one in Outcome],
             kept=kept,
@@ -116,7 +117,8 @@ class SearchPages:
         name = frame.field("name").strip()
         if not 0 < len(name) <= MAX_NAME or not name.isprintable():
             raise FHIRError(
-                IssueType.VALUE, f"A name is one line of at most {MAX_NAME} characters."
+                IssueType.INVALID,
+                f"A name is one line of at most {MAX_NAME} characters.",
             )
         kept = search(_fields(request.form), visit.zone, self._services.pseudonym)
         query = kept.asking(zone=frame.field("zone"))
@@ -200,5 +202,5 @@ def _is_number(text: str) -> bool:
 def _before() -> int | None:
     text = request.args.get("before", "")
     if text and not _is_number(text):
-        raise FHIRError(IssueType.VALUE, "A row has a number.")
+        raise FHIRError(IssueType.INVALID, "A row has a number.")
     return int(text) if text else None

@@ -31,6 +31,7 @@ LINKS: Final = (
 _OPEN_APP = ("open-app", "/launch")
 _APPS = ("your-apps", "/apps")
 _FACTOR = ("second-factor", "/account/second-factor")
+_CONSOLE = ("compliance", "/compliance")
 
 DEVICES_LINK: Final = ("devices", "/devices")
 """For patients, and for those who act for an organization."""
@@ -40,7 +41,7 @@ ROLE_LINKS: Mapping[Role, tuple[tuple[str, str], ...]] = MappingProxyType(
         Role.PATIENT: (_OPEN_APP, _APPS, DEVICES_LINK, _FACTOR),
         Role.RELATED_PERSON: (_OPEN_APP, _APPS, DEVICES_LINK, _FACTOR),
         Role.PRACTITIONER: (_OPEN_APP, _APPS, _FACTOR),
-        Role.COMPLIANCE_OFFICER: (_APPS, _FACTOR),
+        Role.COMPLIANCE_OFFICER: (_CONSOLE, _APPS, _FACTOR),
         Role.ADMINISTRATOR: (_APPS, _FACTOR),
     }
 )

@@ -313,6 +313,31 @@ def span(snapshot: Snapshot) -> tuple[int, int] | None:
     return int(first) * HOUR_US, (int(last) + 1) * HOUR_US
 
 
+class Hour(NamedTuple):
+    """An hour in which something was recorded, and between which rows it lies."""
+
+    hour: int
+    first_leaf: int
+    last_leaf: int
+
+
+def hours(snapshot: Snapshot, first: int, last: int) -> list[Hour]:
+    """Return the hours since 1970 with rows, from `first` to before `last`."""
+    mark = _mark_of(snapshot)
+    rows = snapshot.sql(
+        "SELECT hour, MIN(first_leaf), MAX(last_leaf) FROM audit_tally "  # noqa: S608 - fixed texts
+        f"WHERE hour >= {mark} AND hour < {mark} GROUP BY hour ORDER BY hour",
+        (first, last),
+    )
+    return [Hour(*map(int, row)) for row in rows]
+
+
+def tallied(snapshot: Snapshot) -> int:
+    """Return how many rows the tallies of all hours count."""
+    [(found,)] = snapshot.sql("SELECT SUM(events) FROM audit_tally", ())
+    return int(found or 0)
+
+
 def leaf(snapshot: Snapshot, index: int) -> bytes | None:
     """Return the stored bytes of a row."""
     found = snapshot.one(_LEAF, at=index)
@@ -389,6 +414,7 @@ def _where(snapshot: Snapshot, asked: AuditFilter) -> _Where:
     if asked.levels:
         levels = [_LEVELS[one] for one in asked.levels if one in _LEVELS]
         where.add(f"({' OR '.join(levels)})" if levels else "1 = 0")
+    _of_unexplained(where, asked)
     _of_patients(snapshot, where, asked)
     _of_agents(snapshot, where, asked)
     _of_time(snapshot, where, asked)
@@ -402,11 +428,6 @@ def _where(snapshot: Snapshot, asked: AuditFilter) -> _Where:
     _of_scope(snapshot, where, asked)
     if asked.is_release is not None:
         where.add("r.released > 0" if asked.is_release else "r.released = 0")
-    if asked.is_unexplained:
-        where.add(
-            "EXISTS (SELECT 1 FROM audit_explanation x "  # noqa: S608 - fixed texts
-            f"WHERE x.leaf_index = {where.index} AND x.code = 0)"
-        )
     return where
 
 
@@ -418,6 +439,21 @@ def _of_patients(snapshot: Snapshot, where: _Where, asked: AuditFilter) -> None:
     where.source = "audit_patient p JOIN audit_row r ON r.leaf_index = p.leaf_index"
     where.index = "p.leaf_index"
     where.one_of("p.subject_id", [int(one[0]) for one in found if one is not None])
+
+
+def _of_unexplained(where: _Where, asked: AuditFilter) -> None:
+    """Ask for rows without an explanation; begin with them, for they are few."""
+    if not asked.is_unexplained:
+        return
+    if asked.patients:
+        where.add(
+            "EXISTS (SELECT 1 FROM audit_explanation x "
+            "WHERE x.leaf_index = r.leaf_index AND x.code = 0)"
+        )
+        return
+    where.source = "audit_explanation x JOIN audit_row r ON r.leaf_index = x.leaf_index"
+    where.index = "x.leaf_index"
+    where.add("x.code = 0")
 
 
 def _of_time(snapshot: Snapshot, where: _Where, asked: AuditFilter) -> None:

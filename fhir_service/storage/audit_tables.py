@@ -121,8 +121,22 @@ audit_alert = Table(
     Column("closed", Big),
     Column("closed_by", Text),
     Column("note", LargeBinary, comment="sealed"),
+    Column("last_leaf", Big, comment="the last row that is counted"),
 )
 Index(None, audit_alert.c.kind, audit_alert.c.key)
+Index(None, audit_alert.c.closed, audit_alert.c.alert_id)
+
+audit_habit = Table(
+    "audit_habit",
+    metadata,
+    Column("kind", SmallInteger, nullable=False, comment="1 readings, 2 networks"),
+    Column("name_id", Integer, nullable=False, comment="a person or a client"),
+    Column("day", Integer, nullable=False, comment="days since 1970; 0 for any"),
+    Column("value", Big, nullable=False, comment="a patient or a network"),
+    PrimaryKeyConstraint("kind", "name_id", "day", "value"),
+    comment="what people and clients usually do",
+    sqlite_with_rowid=False,
+)
 
 alert_webhook = Table(
     "alert_webhook",

@@ -112,7 +112,5 @@ def naming(
         f"WHERE d.patient_key = ? AND {of_type} AND {of_name} "
         f"ORDER BY d.row DESC LIMIT {MAX_RELATED}"
     )
-    found = snapshot.sql(
-        text_of(sql, snapshot.dialect), (patient_key, *types, *names)
-    )
+    found = snapshot.sql(text_of(sql, snapshot.dialect), (patient_key, *types, *names))
     return [int(row) for (row,) in found]

@@ -4,10 +4,11 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import bindparam, func, insert, or_, select, update
 
 from fhir_service.storage import counters
 from fhir_service.storage.engine import Snapshot, Transaction
+from fhir_service.storage.registrations import client
 from fhir_service.storage.statement import Statement, columns_of
 from fhir_service.storage.tables import patient, quarantine
 
@@ -126,12 +127,20 @@ _COUNTS_WITHIN = Statement(
         quarantine.c.reason,
         func.sum(quarantine.c.records),
     )
-    .select_from(
-        quarantine.join(patient, patient.c.patient_key == quarantine.c.patient_key)
-    )
     .where(
         quarantine.c.resolved.is_(None),
-        patient.c.organization == bindparam("organization"),
+        or_(
+            quarantine.c.patient_key.in_(
+                select(patient.c.patient_key).where(
+                    patient.c.organization == bindparam("organization")
+                )
+            ),
+            quarantine.c.client_id.in_(
+                select(client.c.client_id).where(
+                    client.c.organization == bindparam("organization")
+                )
+            ),
+        ),
     )
     .group_by(quarantine.c.source, quarantine.c.reason)
     .order_by(quarantine.c.source, quarantine.c.reason)
@@ -229,7 +238,7 @@ def counts(snapshot: Snapshot) -> list[tuple[str, str, int]]:
 
 
 def counts_within(snapshot: Snapshot, organization: str) -> list[tuple[str, str, int]]:
-    """Return the same of the patients whom an organisation manages."""
+    """Return the same of an organisation's patients, and of its clients."""
     rows = snapshot.all(_COUNTS_WITHIN, organization=organization)
     return [(source, reason, int(n)) for source, reason, n in rows]
 

@@ -3,9 +3,10 @@
 For reports: bounded by what one patient has, never by the log or by the store.
 """
 
-from collections.abc import Collection, Iterable
-from typing import NamedTuple
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any, NamedTuple
 
+from fhir_service.storage.batches import Batch
 from fhir_service.storage.conditions import members, text_of
 from fhir_service.storage.engine import Snapshot
 
@@ -74,14 +75,17 @@ def by_seq(
     return found
 
 
-def current_at(snapshot: Snapshot, patient_key: int, row: int) -> Released | None:
-    """Return the version of a patient's row that is current; None for a deleted one."""
+def current_of(
+    snapshot: Snapshot, patient_key: int, rows: Iterable[int]
+) -> dict[int, Released]:
+    """Return row → current version, of those of a patient that are not deleted."""
+    which, values = members("r.row", sorted(set(rows)), snapshot.dialect)
     sql = (
         f"SELECT {_COLUMNS} FROM resource r "  # noqa: S608 - fixed texts
-        "WHERE r.row = ? AND r.patient_key = ? AND r.deleted = 0"
+        f"WHERE {which} AND r.patient_key = ? AND r.deleted = 0"
     )
-    rows = snapshot.sql(text_of(sql, snapshot.dialect), (row, patient_key))
-    return next(map(Released._make, rows), None)
+    found = snapshot.sql(text_of(sql, snapshot.dialect), (*values, patient_key))
+    return {one.row: one for one in map(Released._make, found)}
 
 
 class BatchPart(NamedTuple):
@@ -127,7 +131,62 @@ def rows_of_type(snapshot: Snapshot, patient_key: int, type_id: int) -> list[int
     """Return the rows that a patient has or had of a type, in their order."""
     found: set[int] = set()
     for table in ("record", "resource_history"):
-        sql = f"SELECT row FROM {table} WHERE patient_key = ? AND type = ?"  # noqa: S608 - fixed texts
+        sql = f"SELECT r.row FROM {table} r WHERE r.patient_key = ? AND r.type = ?"  # noqa: S608 - fixed texts
         rows = snapshot.sql(text_of(sql, snapshot.dialect), (patient_key, type_id))
         found.update(int(row) for (row,) in rows)
     return sorted(found)
+
+
+_DELIVERY = (
+    "batch_id, source, COALESCE(client_id, ''), received, parser, payload, "
+    "organization, person, gateway"
+)
+
+
+def deliveries(
+    snapshot: Snapshot, source: str, between: range, last: int
+) -> tuple[list[Batch], int]:
+    """Return a vendor's deliveries among the newest, and when the oldest of these was.
+
+    Args:
+        snapshot: Where they are.
+        source: The vendor's name.
+        between: When they came, microseconds since 1970.
+        last: How many batches are looked at, whoever's.
+
+    """
+    dialect = snapshot.dialect
+    [(newest,)] = snapshot.sql("SELECT MAX(batch_id) FROM ingest_batch", ())
+    first = int(newest or 0) - last
+    oldest = snapshot.sql(
+        text_of(
+            "SELECT received FROM ingest_batch WHERE batch_id > ? "
+            "ORDER BY batch_id LIMIT 1",
+            dialect,
+        ),
+        (first,),
+    )
+    sql = (
+        f"SELECT {_DELIVERY} FROM ingest_batch "  # noqa: S608 - fixed texts
+        "WHERE batch_id > ? AND source = ? AND received >= ? AND received < ? "
+        "ORDER BY batch_id"
+    )
+    rows = snapshot.sql(
+        text_of(sql, dialect), (first, source, between.start, between.stop)
+    )
+    reached = int(oldest[0][0]) if oldest and first > 0 else 0
+    return [_delivery(row) for row in rows], reached
+
+
+def _delivery(row: Sequence[Any]) -> Batch:
+    return Batch(
+        id=row[0],
+        source=row[1],
+        client_id=row[2],
+        received_us=row[3],
+        parser=row[4],
+        payload=None if row[5] is None else bytes(row[5]),
+        organization=row[6],
+        person=row[7],
+        gateway=row[8],
+    )

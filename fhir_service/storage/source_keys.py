@@ -11,7 +11,11 @@ from sqlalchemy import bindparam, insert, update
 
 from fhir_service.storage.engine import Snapshot, Transaction
 from fhir_service.storage.statement import Statement, columns_of
-from fhir_service.storage.tables import source_content, source_key
+from fhir_service.storage.tables import (
+    source_content,
+    source_key,
+    source_record,
+)
 
 COLUMNS = ("patient_key", "key", "row", "content")
 CONTENT_COLUMNS = ("patient_key", "key", "content")
@@ -25,6 +29,11 @@ _UPDATE = Statement(
         source_key.c.key == bindparam("at"),
     )
     .values(content=bindparam("new_content"))
+)
+RECORD_COLUMNS = ("patient_key", "record", "row")
+_INSERT_RECORD = Statement(insert(source_record).values(**columns_of(RECORD_COLUMNS)))
+_SELECT_RECORD = (
+    "SELECT row FROM source_record WHERE patient_key = {p} AND record IN ({keys})"
 )
 _INSERT_CONTENT = Statement(
     insert(source_content).values(**columns_of(CONTENT_COLUMNS))
@@ -82,6 +91,22 @@ def amend(
 ) -> None:
     """Record that the source has sent another content under the same key."""
     transaction.run(_UPDATE, of=patient_key, at=key, new_content=content)
+
+
+def add_records(
+    transaction: Transaction, rows: Sequence[tuple[int, bytes, int]]
+) -> None:
+    """Record (patient_key, record, row) of what a record gives several of."""
+    transaction.copy(_INSERT_RECORD, "source_record", RECORD_COLUMNS, rows)
+
+
+def of_records(
+    snapshot: Snapshot, patient_key: int, records: Sequence[bytes]
+) -> set[int]:
+    """Return the rows of what records gave."""
+    return {
+        int(row) for (row,) in _of_keys(snapshot, _SELECT_RECORD, patient_key, records)
+    }
 
 
 def supersede(

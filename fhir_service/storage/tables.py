@@ -467,6 +467,17 @@ Index(
     postgresql_where=text("resolved IS NULL"),
 )
 
+source_record = Table(
+    "source_record",
+    metadata,
+    Column("patient_key", Big, nullable=False),
+    Column("record", LargeBinary, nullable=False, comment="keyed hash"),
+    Column("row", Big, nullable=False),
+    PrimaryKeyConstraint("patient_key", "record", "row"),
+    comment="what one record of a source gives several of",
+    sqlite_with_rowid=False,
+)
+
 audit_entry = Table(
     "audit_entry",
     metadata,

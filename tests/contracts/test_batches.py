@@ -262,6 +262,7 @@ ADDED_LATER = (
     "app_choice",
     "audit_alert",
     "audit_explanation",
+    "audit_habit",
     "audit_name",
     "audit_patient",
     "audit_row",
@@ -293,6 +294,7 @@ ADDED_LATER = (
     "second_factor",
     "signing_key",
     "source_grant",
+    "source_record",
 )
 """Tables of the versions after."""
 

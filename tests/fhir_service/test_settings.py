@@ -41,6 +41,7 @@ BAD = {
     "TLS_KEY": "relative.pem",
     "TRUSTED_PROXIES": "10.0.0.0/8,proxy",
     "JWKS_NETWORKS": "10.0.0.0/33",
+    "ALERT_NETWORKS": "10.0.0.0/33",
     "TIME_ZONE": "Mars/Olympus",
     "DEFAULT_POLICY": "permit",
     "ENCRYPT_BODIES": "yes",

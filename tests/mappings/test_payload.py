@@ -176,6 +176,13 @@ def test_a_name_that_is_no_zone_is_none(name):
     assert payload.zone_of(name) is None
 
 
+@pytest.mark.parametrize(
+    "name", ["localtime", "Factory", "posix/Europe/Paris", "right/Europe/Paris"]
+)
+def test_a_zone_of_the_machine_or_a_file_of_its_folder_is_none(name):
+    assert payload.zone_of(name) is None
+
+
 def test_a_json_number_keeps_its_digits():
     [value] = loads(b"[72.50]")
 

@@ -33,19 +33,14 @@ from fhir_service.storage.audit_search import AuditFilter
 from fhir_service.storage.patients import PatientState
 from fhir_service.storage.released import Released
 
-SEEING = (
-    Interaction.READ,
-    Interaction.VREAD,
-    Interaction.HISTORY,
-    Interaction.SEARCH,
-    Interaction.OPERATION,
-    Interaction.EXPORT,
-    Interaction.DELIVERY,
-    Interaction.BATCH,
-    Interaction.TRANSACTION,
-    Interaction.BREAK_GLASS,
-    Interaction.CONSENT_DECISION,
-    Interaction.AUDIT_READ,
+SEEING = tuple(
+    map(
+        Interaction,
+        (
+            *("read", "vread", "history", "search", "operation", "export", "delivery"),
+            *("batch", "transaction", "break-glass", "consent-decision", "audit-read"),
+        ),
+    )
 )
 """What shows something to somebody; writes are in the record's own history."""
 

@@ -128,18 +128,19 @@ LAWS: Mapping[Reading, _Law] = MappingProxyType(
             exclusions=(_TO_SELF, _WITHIN, _FOR_TPO, _BY_AUTHORITY),
             notes=(
                 (
-                    "45 CFR 164.528: six years. Whether a FHIR Consent is an authorisation "
-                    "of 164.508 is uncertain; ask with `consents authorise: no` to list "
-                    "what consents permitted."
+                    "45 CFR 164.528: six years. Whether a FHIR Consent is an "
+                    "authorisation of 164.508 is uncertain; ask with `consents "
+                    "authorise: no` to list what consents permitted."
                 ),
                 (
                     "Not told apart, since nothing here records it: incidental "
-                    "disclosures, facility directories, national security, correctional "
-                    "institutions, limited data sets (164.528(a)(1)(iii), (v)-(viii))."
+                    "disclosures, facility directories, national security, "
+                    "correctional institutions, limited data sets "
+                    "(164.528(a)(1)(iii), (v)-(viii))."
                 ),
                 (
-                    "A law enforcement suspension (164.528(a)(2)) is not recorded here: "
-                    "ask counsel before this is given."
+                    "A law enforcement suspension (164.528(a)(2)) is not recorded "
+                    "here: ask counsel before this is given."
                 ),
             ),
         ),
@@ -148,14 +149,14 @@ LAWS: Mapping[Reading, _Law] = MappingProxyType(
             exclusions=(_TO_SELF, _WITHIN, _NO_CONSENT),
             notes=(
                 (
-                    "42 CFR 2.25: three years, disclosures with consent included, those "
-                    "for treatment, payment and operations too. That the duty for the "
-                    "latter waits for a revised 164.528 is believed and not confirmed: "
-                    "ask counsel."
+                    "42 CFR 2.25: three years, disclosures with consent included, "
+                    "those for treatment, payment and operations too. That the duty "
+                    "for the latter waits for a revised 164.528 is believed and not "
+                    "confirmed: ask counsel."
                 ),
                 (
-                    "Every release with consent is listed, of records of a Part 2 program "
-                    "and of others alike."
+                    "Every release with consent is listed, of records of a Part 2 "
+                    "program and of others alike."
                 ),
             ),
         ),

@@ -119,9 +119,9 @@ def report(reader: Reader, patient_id: str, *, period: Period = ALWAYS) -> Repor
         ),
         not_recorded=(
             (
-                "Running exports and deliveries that a withdrawal cut off: this service "
-                "has no bulk export and no subscriptions; a page of a search is decided "
-                "anew when it is asked for."
+                "Running exports and deliveries that a withdrawal cut off: this "
+                "service has no bulk export and no subscriptions; a page of a search "
+                "is decided anew when it is asked for."
             ),
         ),
     )

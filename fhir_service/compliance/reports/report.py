@@ -6,21 +6,18 @@ with its offset, or several texts.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, NamedTuple
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from conformance.issues import FHIRError, IssueType
 from fhir_service.auth.local import patient as patient_named
 from fhir_service.compliance.rows import Reader
+from fhir_service.compliance.zones import at, zone_of
 from fhir_service.storage import audit_log
 from fhir_service.storage.patients import PatientState
 
 MAX_ROWS = 10_000
 """Rows of the log that one report reads; a longer one says where it stopped."""
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_US = timedelta(microseconds=1)
 
 Line = tuple[Any, ...]
 """A NamedTuple: one line of a table."""
@@ -159,30 +156,15 @@ def moment(reader: Reader, us: int) -> datetime:
     """Return an instant in the officer's zone, with its offset.
 
     Raises:
-        FHIRError: `invalid` for a zone that is none.
+        FHIRError: `value` for a zone that is none.
 
     """
-    return (_EPOCH + us * _US).astimezone(zone_of(reader.officer.zone))
+    return at(us, zone_of(reader.officer.zone))
 
 
 def moment_or_none(reader: Reader, us: int | None) -> datetime | None:
     """Return an instant in the officer's zone; None for none."""
     return None if us is None else moment(reader, us)
-
-
-def zone_of(name: str) -> ZoneInfo:
-    """Return a time zone.
-
-    Raises:
-        FHIRError: `invalid` for a name of none.
-
-    """
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise FHIRError(
-            IssueType.INVALID, f"{name[:64]!r} is no time zone, such as Europe/Madrid."
-        ) from None
 
 
 def patient(reader: Reader, id_: str) -> PatientState:

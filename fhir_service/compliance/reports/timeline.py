@@ -30,7 +30,7 @@ from fhir_service.storage import batches, history, released, rows, types
 from fhir_service.storage.patients import PatientState
 from fhir_service.storage.resources import Stored
 
-MAX_COMPARED = 20
+MAX_COMPARED = 10
 """Changes whose effect is worked out, the newest; each asks up to 50 requesters."""
 
 MAX_VERSIONS = 1_000

@@ -184,8 +184,9 @@ def _bridged(endpoints: Mapping[str, Endpoint]) -> Iterator[tuple[str, Unit]]:
 def device_types(clusters: Endpoint) -> frozenset[int]:
     """Return the types of device that an endpoint says it is."""
     listed = clusters.get("Descriptor", {}).get("deviceTypeList")
-    found = set()
+    found: set[int] = set()
     for item in listed if isinstance(listed, list) else ():
         if isinstance(item, Mapping):
-            found |= {item.get(key) for key in ("type", "deviceType", "0")}
-    return frozenset(one for one in found if type(one) is int)
+            told = (item.get(key) for key in ("type", "deviceType", "0"))
+            found |= {one for one in told if type(one) is int}
+    return frozenset(found)

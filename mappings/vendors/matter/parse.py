@@ -10,7 +10,13 @@ from typing import TypeGuard
 
 from mappings.measurement import OutOfScope, Reading, Reason, Refusal
 from mappings.mqtt_message import heard_at, is_message, payload_json
-from mappings.payload import Instant, Unreadable, microseconds
+from mappings.payload import (
+    MINUTE_US,
+    Instant,
+    Unreadable,
+    instant_of,
+    microseconds,
+)
 from mappings.times import written_at
 from mappings.vendors.matter.attributes import MEASURING, READS, Around
 from mappings.vendors.matter.clusters import ATTRIBUTES, CLUSTERS, OUT_OF_SCOPE
@@ -45,12 +51,13 @@ def parse(
         payload: A dump `{node_id, attributes}`, a report `{endpoint, cluster,
             attribute, value}`, an event of a controller, or an MQTT message that
             holds one of them.
-        received_at: When the payload arrived here: the time of what comes without a
-            message around it. Matter tells no times.
+        received_at: When the payload arrived here: its minute is the time of a node
+            that nobody has dated. Matter tells no times.
         zone: Times are of this service or of the subscriber.
 
     """
-    now = written_at(microseconds(received_at))
+    arrived = microseconds(received_at)
+    now = written_at(arrived - arrived % MINUTE_US)
     delivery = _Delivery()
     if isinstance(payload, list):
         for index, item in enumerate(payload):
@@ -68,7 +75,7 @@ class _Delivery:
     def item(self, item: object, now: Instant, place: str) -> Iterable[Reading]:
         """Return the readings of a message, or of what stands without one."""
         if not is_message(item):
-            return self._content(item, At(place, now, _NO_HINTS))
+            return self._content(item, At(place, _read_at(item, now), _NO_HINTS))
         try:
             content = payload_json(item["payload"])
         except Unreadable as error:
@@ -117,7 +124,7 @@ class _Delivery:
     def _event(self, event: Mapping[str, object], at: At) -> Iterable[Reading]:
         data = event["data"]
         below = at._replace(place=f"{at.place}.data")
-        if event["event"] == "attribute_updated":
+        if event["event"] == _UPDATED:
             return (self._report(_report_of(data), below),)
         if _is_node(data):
             return self._dump(data, below)
@@ -157,6 +164,30 @@ class _Delivery:
         events = dump.get("events")
         if isinstance(events, list) and events:
             yield OutOfScope(f"{at.place}.events", "event of a node", len(events))
+
+
+def _read_at(item: object, now: Instant) -> Instant | Unreadable:
+    """Return when what stands without a message around it was read.
+
+    A node that is sent again within a minute is the same, though nobody says when it
+    was read; a report is of a moment, and of two in a minute neither is the other.
+    """
+    members = item if isinstance(item, Mapping) else _NO_HINTS
+    told = members.get("read_at", members.get("received_at"))
+    if told is None:
+        return _REPORTED if _is_report(members) else now
+    try:
+        return instant_of(told)
+    except Unreadable as error:
+        return error
+
+
+def _is_report(members: Mapping[str, object]) -> bool:
+    return "value" in members or members.get("event") == _UPDATED
+
+
+_UPDATED = "attribute_updated"
+_REPORTED = Unreadable(Reason.NO_TIME, "The report does not say when it was read.")
 
 
 def _key(content: Mapping[str, object]) -> object:

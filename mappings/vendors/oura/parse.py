@@ -93,16 +93,24 @@ def _read(
     type_: str, members: Mapping[str, Any], position: str, zone: ZoneInfo | None
 ) -> Iterator[Reading]:
     source_id = _text(members.get("id"))
-    if members.get("type") == "deleted" and source_id is not None:
+    if source_id is not None and _is_gone(type_, members):
         yield Deletion(position, source_id)
         return
     shape, read = _READERS[type_]
+    if members.keys() >= shapes.TOLD_TWICE:
+        shape = shapes.DELTA_BESIDE
     record = Record(
         members, shape, position, lambda one: {"data_type": type_, "data": [one]}
     )
     said = {"source_id": source_id, "device": _ring(_text(members.get("ring_id")))}
     yield from read(record, said, zone)
     yield from record.left_over()
+
+
+def _is_gone(type_: str, members: Mapping[str, Any]) -> bool:
+    """Whether a record is deleted, or a night that its wearer said was none."""
+    called = members.get("type")
+    return called == "deleted" or (type_ == "sleep" and called == "rest")
 
 
 _POINT = {"bpm", "source", "timestamp"}

@@ -73,13 +73,32 @@ SLEEP = Shape(
     ),
 )
 
+TOLD_TWICE = frozenset({"temperature_delta", "temperature_deviation"})
+"""Members that are the same difference, under its older and its newer name."""
+
+DELTA_BESIDE = SLEEP._replace(
+    fields=MappingProxyType(
+        {
+            name: field
+            for name, field in SLEEP.fields.items()
+            if name != "temperature_delta"
+        }
+    ),
+    out_of_scope=MappingProxyType(
+        {
+            **SLEEP.out_of_scope,
+            "temperature_delta": "older name of temperature_deviation beside it",
+        }
+    ),
+)
+"""A night that has both members of `TOLD_TWICE`."""
+
 DAILY_ACTIVITY = Shape(
     fields=MappingProxyType(
         {
             "steps": Field("steps-24h", "/d"),
             "active_calories": Field("active-energy", "kcal"),
             "total_calories": Field("energy-24h", "kcal/d"),
-            "equivalent_walking_distance": Field("distance", "m"),
             "high_activity_time": Field("vigorous-activity-duration", "s"),
             "medium_activity_time": Field("moderate-activity-duration", "s"),
             "low_activity_time": Field("light-activity-duration", "s"),
@@ -91,6 +110,7 @@ DAILY_ACTIVITY = Shape(
     context=_CONTEXT,
     out_of_scope=MappingProxyType(
         {
+            "equivalent_walking_distance": "distance worked out from the energy",
             "average_met_minutes": "MET-minutes of Oura's own definition",
             "high_activity_met_minutes": "MET-minutes of Oura's own definition",
             "medium_activity_met_minutes": "MET-minutes of Oura's own definition",

@@ -97,20 +97,20 @@ def _measures(
             kept = answer.wrap({**members, "measures": [measure]})
             seen[place] = error.refusal(place, kept)
         else:
-            _keep(one, seen)
+            keep(one, seen)
     yield from seen.values()
     if pressures:
         yield _blood_pressure(members, pressures, span, answer, said)
 
 
-def _keep(one: Measurement | OutOfScope, seen: dict[str, Reading]) -> None:
+def keep(one: Measurement | OutOfScope, seen: dict[str, Reading]) -> None:
     """Keep a reading; a measurement that is there twice counts twice, stored once."""
     if isinstance(one, OutOfScope):
         seen[one.position] = one
         return
     name, number = one.kind, 0
     while isinstance(before := seen.get(name), Measurement):
-        if before.value == one.value:
+        if (before.value, before.method) == (one.value, one.method):
             seen[name] = before._replace(records=before.records + 1)
             return
         number += 1
@@ -142,7 +142,7 @@ def _measure(
     if type_ in OF_WHOLE_BODY and measure.get("position", WHOLE_BODY) != WHOLE_BODY:
         return OutOfScope(place, "measure of a part of the body")
     if type_ in RHYTHMS:
-        return _rhythm(measure, span, place, said)
+        return _rhythm(measure, RHYTHMS[type_], span, place, said)
     if type_ not in MEASURES:
         raise Unreadable(
             Reason.UNKNOWN_KIND, "The type of measure is not one that is understood."
@@ -175,7 +175,11 @@ def scaled(value: object, exponent: object) -> Decimal | int:
 
 
 def _rhythm(
-    measure: Mapping[str, Any], span: Span, place: str, said: Mapping[str, Any]
+    measure: Mapping[str, Any],
+    kind: str,
+    span: Span,
+    place: str,
+    said: Mapping[str, Any],
 ) -> Measurement:
     """Return the result of a search for atrial fibrillation.
 
@@ -184,7 +188,6 @@ def _rhythm(
 
     """
     code = scaled(measure.get("value"), measure.get("unit"))
-    kind = "ecg-classification"
     if code not in RHYTHM_CODES:
         raise Unreadable(Reason.INVALID_VALUE, "The result has no known code.", kind)
     value = RHYTHM_CODES[int(code)]

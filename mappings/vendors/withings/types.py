@@ -38,12 +38,13 @@ PRESSURES = MappingProxyType(
 )
 """Types that together are one blood pressure, in mm[Hg]."""
 
-RHYTHMS = frozenset({130, 139})
-"""Types whose value is a code of `RHYTHM_CODES`."""
+RHYTHMS = MappingProxyType({130: "ecg-classification", 139: "ppg-classification"})
+"""Types whose value is a code of `RHYTHM_CODES`: from the electrocardiogram, and from
+the light that the pulse reflects."""
 
 RHYTHM_CODES = MappingProxyType(
     {
-        0: "sinus-rhythm",
+        0: "no-atrial-fibrillation",
         1: "atrial-fibrillation",
         2: "inconclusive",
         3: "poor-recording",
@@ -52,14 +53,15 @@ RHYTHM_CODES = MappingProxyType(
         6: "low-heart-rate",
         7: "high-heart-rate",
         8: "inconclusive",
-        9: "sinus-rhythm",
+        9: "no-atrial-fibrillation",
         10: "high-heart-rate",
         11: "atrial-fibrillation",
         12: "atrial-fibrillation",
         13: "unrecognized",
     }
 )
-"""Result of the search for atrial fibrillation; 0 and 9 are negative results."""
+"""Result of the search for atrial fibrillation; 0 and 9 are negative results, which do
+not say that the rhythm is that of the sinus."""
 
 WHOLE_BODY = 7
 

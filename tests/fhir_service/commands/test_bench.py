@@ -60,6 +60,9 @@ TINY = Plan(
     consent_patients=60,
     withdrawal_patients=60,
     export_days=2,
+    log_rows=600,
+    log_patients=15,
+    log_repeats=1,
     repeats=1,
     uses_wrk=False,
 )
@@ -233,12 +236,27 @@ TARGETS = {
     "search-sqlite.consent-cost": "≤ 10",
     "search-sqlite.token-cost": "≤ 10",
     "search-sqlite.worker-memory": "≤ 150",
+    "search-sqlite.durable-of-not-awaited": "≥ 55",
     "search-postgresql.durable-share": "≥ 15",
     "search-postgresql.not-awaited-share": "≥ 20",
     "search-postgresql.read-multiple": "≥ 3",
     "search-postgresql.consent-cost": "≤ 10",
     "search-postgresql.token-cost": "≤ 10",
     "search-postgresql.worker-memory": "≤ 150",
+    "search-postgresql.durable-of-not-awaited": "≥ 55",
+    **{
+        f"audit-{engine}.{figure}": limit
+        for engine in ("sqlite", "postgresql")
+        for figure, limit in (
+            *((f"q{number}", "≤ 1 000") for number in range(1, 21)),
+            ("search", "≤ 1 000"),
+            ("page", "≤ 1 000"),
+            ("row-bytes", "≤ 300"),
+            ("index-bytes", "≤ 300"),
+        )
+    },
+    "audit.verify": "≥ 200 000",
+    "audit.cost": "≤ 10",
     "tokens.rs384-rate": "≥ 300",
     "tokens.es384-rate": "≥ 300",
     "ingest-sqlite.rate": "≥ 15 000",

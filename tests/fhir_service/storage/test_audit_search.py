@@ -222,3 +222,16 @@ def test_what_was_recorded_before_the_index_is_found_too(busy):
     size = services.audit_index.catch_up(busy.world.deployment.database)
 
     assert ask(busy, audit_search.count, AuditFilter()) == size == before + 1
+
+
+def test_the_tallies_count_every_row_and_say_between_which_each_hour_lies(busy):
+    hours = {}
+    for index, one in records(busy).items():
+        hours.setdefault(one.time_us // HOUR_US, []).append(index)
+
+    found = ask(busy, audit_search.hours, min(hours), max(hours) + 1)
+
+    assert [tuple(one) for one in found] == [
+        (hour, min(indexes), max(indexes)) for hour, indexes in sorted(hours.items())
+    ]
+    assert ask(busy, audit_search.tallied) == len(records(busy))

@@ -335,7 +335,7 @@ def test_a_report_is_of_the_node_that_the_same_payload_described():
 def test_a_report_that_names_itself_is_not_taken_for_another_node():
     described = node({"TemperatureMeasurement": {"measuredValue": 2000}})
     del described["node_id"]
-    report = {"attribute_path": "1/1026/0", "value": 2150}
+    report = {"attribute_path": "1/1026/0", "value": 2150, "read_at": HEARD}
 
     named = readings([described, report | {"unique_id": "unit-2"}])[-1]
     nameless = readings([described, report])[-1]
@@ -368,6 +368,56 @@ def test_a_report_of_something_else_is_out_of_scope(path, what):
     report = {"attribute_path": path, "value": 1}
 
     assert readings(message(report)) == [OutOfScope("$.payload.value", what)]
+
+
+@pytest.mark.parametrize("second", [0, 1, 59])
+def test_a_node_that_nobody_has_dated_is_of_the_minute_of_its_arrival(second):
+    sent = node({"TemperatureMeasurement": {"measuredValue": 2150}})
+    arrived = NOW.replace(second=second)
+
+    *_, reading = parse(sent, received_at=arrived)
+
+    assert (reading.start, reading.start_us, reading.source_id) == (
+        NOW_TEXT,
+        NOW_US,
+        f"1#{NOW_US}",
+    )
+
+
+@pytest.mark.parametrize("name", ["read_at", "received_at"])
+def test_a_node_that_says_when_it_was_read_was_read_then(name):
+    sent = node({"TemperatureMeasurement": {"measuredValue": 2150}}, **{name: HEARD})
+
+    *_, reading = readings(sent)
+
+    assert (reading.kind, reading.start) == ("room-temperature", HEARD)
+
+
+@pytest.mark.parametrize(
+    ("report", "place"),
+    [
+        ({"attribute_path": "1/1026/0", "value": 2150}, "$.value"),
+        (
+            {"event": "attribute_updated", "data": [8, "1/1026/0", 2150]},
+            "$.data.value",
+        ),
+    ],
+)
+def test_a_report_that_nobody_has_dated_is_refused(report, place):
+    [refusal] = readings(report)
+
+    assert refusal[:3] == (place, Reason.NO_TIME, "room-temperature")
+    assert [one.reason for one in readings(refusal.payload)] == [Reason.NO_TIME]
+
+
+@pytest.mark.parametrize("type_", [[21], {"0": 21}, "21", None, True])
+def test_a_type_of_device_that_is_no_number_is_none(type_):
+    clusters = {
+        "Descriptor": {"deviceTypeList": [{"type": type_}, {"type": 21}]},
+        "BooleanState": {"stateValue": True},
+    }
+
+    assert measured(message(node(clusters))) == [("contact", "closed", "")]
 
 
 def test_a_retained_message_has_no_time():

@@ -125,7 +125,9 @@ def test_a_night_is_one_session_and_what_was_measured_in_it():
 def test_a_day_of_activity_starts_at_four_in_the_morning():
     found = readings(sample("mirobody-daily_activity.json"))
 
-    assert {(r.start, r.end, r.source_id) for r in found} == {
+    assert {
+        (r.start, r.end, r.source_id) for r in found if isinstance(r, Measurement)
+    } == {
         (
             "2026-03-06T04:00:00.000+08:00",
             "2026-03-07T04:00:00+08:00",
@@ -137,7 +139,6 @@ def test_a_day_of_activity_starts_at_four_in_the_morning():
         "steps-24h": "2561 /d",
         "active-energy": "91 kcal",
         "energy-24h": "1806 kcal/d",
-        "distance": "1876 m",
         "vigorous-activity-duration": "0.00 min",
         "moderate-activity-duration": "14.00 min",
         "light-activity-duration": "44.00 min",
@@ -162,6 +163,7 @@ def test_each_expected_value_of_the_samples_is_there(name):
     payload = sample(name)
     checks = payload["expected"]["value_checks"]
     expected = {c["expected"] for c in checks if c["field"] == "value"}
+    expected -= {1876}  # the distance worked out from the energy
 
     found = [r for r in readings(payload) if isinstance(r, Measurement)]
 
@@ -173,7 +175,9 @@ def test_each_expected_value_of_the_samples_is_there(name):
 def test_no_rmssd_is_stored_as_sdnn_and_nothing_is_refused(name):
     found = readings(sample(name))
 
-    assert not [r for r in found if not isinstance(r, Measurement)]
+    assert {r.position for r in found if not isinstance(r, Measurement)} <= {
+        "$.input.data[0].equivalent_walking_distance"
+    }
     assert "hrv-sdnn" not in stored(found)
 
 
@@ -479,6 +483,46 @@ def test_a_record_without_a_type_is_told_by_its_members(record, kinds):
 )
 def test_what_is_never_stored_is_counted(record, what):
     assert readings({"data": [record]}) == [OutOfScope("$.data[0]", what)]
+
+
+def test_a_night_that_its_wearer_rejected_is_a_deletion():
+    assert readings(as_type("sleep", NIGHT | {"type": "rest"})) == [
+        Deletion("$.data[0]", "night")
+    ]
+
+
+def test_a_temperature_that_is_told_twice_is_stored_once():
+    temperatures = {
+        "temperature_delta": Number("0.1"),
+        "temperature_deviation": Number("0.2"),
+    }
+
+    found = readings(as_type("sleep", NIGHT | temperatures))
+
+    assert values(found)[1:] == [("skin-temperature-deviation", "0.2", "K")]
+    assert [r for r in found if isinstance(r, OutOfScope)] == [
+        OutOfScope(
+            "$.data[0].temperature_delta",
+            "older name of temperature_deviation beside it",
+        )
+    ]
+
+
+def test_a_temperature_under_its_older_name_is_stored():
+    found = readings(as_type("sleep", NIGHT | {"temperature_delta": Number("0.1")}))
+
+    assert values(found)[1:] == [("skin-temperature-deviation", "0.1", "K")]
+
+
+def test_a_distance_worked_out_from_the_energy_is_none():
+    record = DAY | {"equivalent_walking_distance": 8000}
+
+    assert readings(as_type("daily_activity", record)) == [
+        OutOfScope(
+            "$.data[0].equivalent_walking_distance",
+            "distance worked out from the energy",
+        )
+    ]
 
 
 def test_a_deleted_night_is_a_deletion():

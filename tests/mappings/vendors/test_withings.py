@@ -19,6 +19,7 @@ from mappings.measurement import (
 )
 from mappings.normalise import Normalised, normalise
 from mappings.vendors.withings import parse as module
+from mappings.vendors.withings.measures import keep
 from mappings.vendors.withings.parse import parse
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -264,7 +265,12 @@ def test_a_correction_has_the_identity_of_what_it_corrects():
 
 @pytest.mark.parametrize(
     ("result", "classification"),
-    [(0, "sinus-rhythm"), (1, "atrial-fibrillation"), (8, "inconclusive")],
+    [
+        (0, "no-atrial-fibrillation"),
+        (1, "atrial-fibrillation"),
+        (8, "inconclusive"),
+        (9, "no-atrial-fibrillation"),
+    ],
 )
 def test_a_search_for_atrial_fibrillation_has_a_result(result, classification):
     [reading] = readings(groups(measure(130, result)))
@@ -274,6 +280,44 @@ def test_a_search_for_atrial_fibrillation_has_a_result(result, classification):
         classification,
         "atrial fibrillation result, type 130",
     )
+
+
+def test_a_search_in_the_light_of_the_pulse_is_no_electrocardiogram():
+    both = GROUP | {
+        "measures": [{"type": type_, "value": 0, "unit": 0} for type_ in (139, 130)]
+    }
+
+    found = readings(groups(both))
+
+    assert [(r.kind, r.value, r.method, r.records) for r in found] == [
+        (
+            "ppg-classification",
+            "no-atrial-fibrillation",
+            "atrial fibrillation result, type 139",
+            1,
+        ),
+        (
+            "ecg-classification",
+            "no-atrial-fibrillation",
+            "atrial fibrillation result, type 130",
+            1,
+        ),
+    ]
+    assert all(isinstance(normalise(r, now_us=NOW_US), Normalised) for r in found)
+
+
+def test_values_that_came_about_otherwise_are_not_the_same_measure():
+    one = Measurement("heart-rate", 60, "/min", "", 0, None, 0, "$", "7", method="a")
+    seen = {}
+
+    keep(one, seen)
+    keep(one._replace(method="b"), seen)
+    keep(one, seen)
+
+    assert seen == {
+        "heart-rate": one._replace(records=2),
+        "heart-rate#1": one._replace(method="b", source_id="7#1"),
+    }
 
 
 @pytest.mark.parametrize(

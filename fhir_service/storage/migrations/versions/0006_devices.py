@@ -21,6 +21,17 @@ def upgrade() -> None:
     _create_mapping_templates()
     _create_push_endpoints()
     _create_file_imports()
+    op.create_table(
+        "source_record",
+        sa.Column("patient_key", BIG, nullable=False),
+        sa.Column("record", sa.LargeBinary(), nullable=False, comment="keyed hash"),
+        sa.Column("row", BIG, nullable=False),
+        sa.PrimaryKeyConstraint(
+            "patient_key", "record", "row", name=op.f("pk_source_record")
+        ),
+        comment="what one record of a source gives several of",
+        **TABLE,
+    )
     op.add_column("ingest_batch", sa.Column("payload_id", BIG))
     op.add_column(
         "ingest_batch", sa.Column("gateway", sa.Text(), comment="what brought it")

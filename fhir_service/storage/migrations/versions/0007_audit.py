@@ -201,9 +201,31 @@ def _create_alerts() -> None:
         sa.Column("closed", BIG),
         sa.Column("closed_by", sa.Text()),
         sa.Column("note", sa.LargeBinary(), comment="sealed"),
+        sa.Column("last_leaf", BIG, comment="the last row that is counted"),
         sa.PrimaryKeyConstraint("alert_id", name=op.f("pk_audit_alert")),
     )
     op.create_index(op.f("ix_audit_alert_kind_key"), "audit_alert", ["kind", "key"])
+    op.create_index(
+        op.f("ix_audit_alert_closed_alert_id"), "audit_alert", ["closed", "alert_id"]
+    )
+    op.create_table(
+        "audit_habit",
+        sa.Column(
+            "kind", sa.SmallInteger(), nullable=False, comment="1 readings, 2 networks"
+        ),
+        sa.Column(
+            "name_id", sa.Integer(), nullable=False, comment="a person or a client"
+        ),
+        sa.Column(
+            "day", sa.Integer(), nullable=False, comment="days since 1970; 0 for any"
+        ),
+        sa.Column("value", BIG, nullable=False, comment="a patient or a network"),
+        sa.PrimaryKeyConstraint(
+            "kind", "name_id", "day", "value", name=op.f("pk_audit_habit")
+        ),
+        comment="what people and clients usually do",
+        **TABLE,
+    )
     op.create_table(
         "alert_webhook",
         sa.Column("webhook_id", sa.Text(), nullable=False),

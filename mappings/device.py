@@ -91,7 +91,8 @@ def unit_identity(source: str, clue: DeviceClue) -> str:
     known again when another source tells it. Else the source is part of it; without
     an identifier the maker, model, name and hardware stand in. A UDI without a serial
     number is a model, and a serial number like `0000` or `unknown` is none. Software
-    and firmware are no part of it, since they are updated.
+    and firmware are no part of it, since they are updated. The text is
+    for a keyed hash alone.
     """
     identifier, serial = stable_text(clue.identifier), _serial(clue.serial)
     udi, maker = stable_text(clue.udi), stable_text(clue.manufacturer)
@@ -108,7 +109,14 @@ def unit_identity(source: str, clue: DeviceClue) -> str:
     else:
         described = (clue.manufacturer, clue.model, clue.name, clue.hardware)
         members = ("description", source, *map(stable_text, described))
+        if clue.source is not None:
+            members = (*members, stable_text(clue.source))
     return "\x1f".join("" if one is None else one.casefold() for one in members)
+
+
+def is_device(clue: DeviceClue) -> bool:
+    """Whether a clue says anything of a device, and not only of a source."""
+    return any(clue._replace(source=None))
 
 
 def _serial(value: str | None) -> str | None:

@@ -48,6 +48,8 @@ class DeviceClue(NamedTuple):
         serial: Serial number that the maker gave the unit.
         udi: Unique device identifier as its label carries it (human readable form).
         specialization: Name in `mappings.device.SPECIALIZATIONS`.
+        source: Digest of what distinguishes sources without a device, which may be a
+            person's name: hashed with a key, never rendered. It describes no device.
 
     """
 
@@ -62,6 +64,7 @@ class DeviceClue(NamedTuple):
     serial: str | None = None
     udi: str | None = None
     specialization: str | None = None
+    source: str | None = None
 
 
 class Samples(NamedTuple):

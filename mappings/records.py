@@ -1,8 +1,8 @@
 """Records whose members are measurements: what each member is, and what is left over.
 
 A vendor's table says of each member whether it is stored, part of something stored,
-context, or never stored. A member that no table knows is refused by name where it may
-be a measurement; a text or a truth value that none knows is metadata.
+context, or never stored. A member that no table knows is refused where it may be a
+measurement; a text or a truth value that none knows is metadata.
 """
 
 import re
@@ -15,6 +15,10 @@ from mappings.payload import Instant, Unreadable, instant, instant_of, number
 from mappings.times import Span, reading
 
 NO_VALUE = "property without a value"
+
+UNNAMED = "?"
+"""In a position, for a name that no table has: it may be a person's, and of any length.
+The part that is kept tells it."""
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -165,6 +169,7 @@ class Record(NamedTuple):
                 if value is None:
                     yield OutOfScope(place, NO_VALUE)
             elif may_be_measured(value):
+                place = f"{self.position}.{UNNAMED}"
                 yield Refusal(
                     place, Reason.UNKNOWN_KIND, None, _DETAIL, self.kept(name)
                 )

@@ -1,8 +1,8 @@
 """Times that a source writes without an offset, days, and spans of time.
 
 A local time becomes an instant only through a zone that somebody has named. An hour
-that the zone's clocks show twice is taken for its first pass and said to be disputed;
-one that they skip does not exist.
+that the zone's clocks show twice is said to be disputed and taken for its first pass,
+or for its second where the times before it say so; one that they skip does not exist.
 
 https://hl7.org/fhir/R4/datatypes.html#dateTime
 """
@@ -152,6 +152,35 @@ def local_instant(text: object, zone: ZoneInfo) -> tuple[Instant, bool]:
     moment, is_disputed = _at(naive, zone)
     us = moment.us + int((fraction or ".0")[1:7].ljust(6, "0"))
     return written_at(us, zone_offset_minutes(zone, us)), is_disputed
+
+
+def second_pass(moment: Instant, zone: ZoneInfo) -> Instant:
+    """Return the later instant at which the zone's clocks show the same time."""
+    naive = datetime.fromisoformat(moment.text[:19])
+    again = microseconds(naive.replace(tzinfo=zone, fold=1))
+    return in_zone(again + moment.us % SECOND_US, zone)
+
+
+class Order:
+    """Tells the two passes of an hour apart in a list that is in order.
+
+    A disputed time that would lie before what the list has passed is of the second
+    pass; it stays disputed, for the list itself does not say so.
+    """
+
+    def __init__(self) -> None:
+        self._passed_us = 0
+
+    def settled(self, span: Span, zone: ZoneInfo) -> Span:
+        """Return the moment in the pass that its place in the list leaves."""
+        if span.is_disputed and span.start.us < self._passed_us:
+            span = span._replace(start=second_pass(span.start, zone))
+        self.passed(span.start.us + 1)
+        return span
+
+    def passed(self, us: int) -> None:
+        """Say that nothing which is still to come lies before `us`."""
+        self._passed_us = max(self._passed_us, us)
 
 
 def _at(naive: datetime, zone: ZoneInfo) -> tuple[Instant, bool]:

@@ -33,7 +33,7 @@ from fhir_service.storage import audit_search
 from fhir_service.storage.engine import Database, Snapshot
 from mappings.vendors.table import VENDORS
 
-ENOUGH_S = 10.0
+ENOUGH_S = 5.0
 """A question that has taken so long in all is not asked again."""
 
 _ALONE = 100

@@ -40,7 +40,9 @@ def audit_cost(filled: Filled, folder: Path, plan: Plan) -> Iterator[Measured]:
     """
     with _in_memory(filled, folder) as (moved, where):
         seen, name = _seen(moved, plan)
-    note = f"{where}; {plan.connections} connections, {plan.rounds} rounds, {name}"
+    note = (
+        f"{where}; {plan.connections} connections, {plan.write_rounds} rounds, {name}"
+    )
     search, none = seen["search"], seen["search-none"]
     for key, value in (
         ("cost", 100 - 100 * search.of(none)),
@@ -74,6 +76,6 @@ def _seen(filled: Filled, plan: Plan) -> tuple[Mapping[str, Seen], str]:
         under_load = aim(server, filled, plan)
         for variant in asked:
             under_load.round(variant, 0, min(WARM_S, plan.round_s))
-        for number, variant in in_turn(asked, plan.rounds):
+        for number, variant in in_turn(asked, plan.write_rounds):
             under_load.measure(seen[variant.name], variant, number, plan.round_s)
     return seen, under_load.load.name

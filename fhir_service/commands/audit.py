@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+
 from conformance import fhir_json
 from conformance.issues import FHIRError, IssueType
 from consent.audit import checkpoint as notes

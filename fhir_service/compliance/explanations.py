@@ -24,6 +24,8 @@ from fhir_service.storage.explanations import Explained
 CHUNK = 200
 """Leaves that are looked at in one snapshot."""
 
+_EVERY = 2**62
+
 I = Interaction  # noqa: E741 - short for the table
 
 OF_ITSELF = {
@@ -98,10 +100,16 @@ class Explainer:
         self._services = services
         self._closures = Closures(services.repository)
 
-    def catch_up(self) -> int:
-        """Seek an explanation for every row that is in the index; return their end."""
+    def catch_up(self, most: int = _EVERY) -> int:
+        """Seek an explanation for the rows that are in the index; return their end.
+
+        Args:
+            most: Rows at most.
+
+        """
         with self._services.database.read() as snapshot:
             size = indexed_up_to(snapshot)
+            size = min(size, explanations.explained_up_to(snapshot) + most)
         last, end = -1, 0
         while last < end < size or last < 0:
             last, end = end, self.explain_some(size)

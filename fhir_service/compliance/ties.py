@@ -10,8 +10,9 @@ from typing import Any
 from consent.elements import actor
 from consent.membership import memberships
 from consent.moments import Interval, bounds, period
-from consent.outline import Kind, Provision, provisions
+from consent.outline import Provision, provisions
 from consent.references import Deployment
+from consent.request_selectors import Kind
 from fhir_service.compliance.explanation_codes import Code
 
 DAY_US = 86_400_000_000

@@ -31,6 +31,7 @@ class Watch:
     """
 
     INTERVAL_S = 2.0
+    ROWS_A_ROUND = 500
 
     def __init__(
         self, services: Services, courier: Courier, log_watch: LogWatch
@@ -59,6 +60,12 @@ class Watch:
         self._explainer.catch_up()
         self._alerter.catch_up()
 
+    def look_at_some(self) -> None:
+        """Do the same for as many rows as requests do not feel."""
+        caught_up(self._services)
+        self._explainer.catch_up(self.ROWS_A_ROUND)
+        self._alerter.catch_up()
+
     def once(self) -> None:
         """Do everything that is due."""
         for step in self._steps():
@@ -66,7 +73,7 @@ class Watch:
                 _try(step)
 
     def _steps(self) -> tuple[Callable[[], object], ...]:
-        return (self.look, self._log_watch.look, self._courier.deliver)
+        return (self.look_at_some, self._log_watch.look, self._courier.deliver)
 
     def _loop(self) -> None:
         while not self._stop.wait(self.INTERVAL_S):

@@ -25,7 +25,7 @@ from fhir_service.storage.engine import Transaction
 from fhir_service.storage.patients import PatientState
 from fhir_service.storage.repository import Repository
 from fhir_service.storage.resources import Stored
-from mappings.device import device_resource, other_clues, with_versions
+from mappings.device import device_resource, is_device, other_clues, with_versions
 from mappings.measurement import DeviceClue
 
 Resource = dict[str, Any]
@@ -85,7 +85,11 @@ class UnitDevices:
     def named(
         self, wearer: Wearer, clue: DeviceClue | None
     ) -> tuple[str | None, bytes]:
-        """Return the Device's reference and the key that stands for its unit."""
+        """Return the Device's reference and the key that stands for its unit.
+
+        A clue that tells sources apart and says nothing of a device has a key of its
+        own and no Device.
+        """
         if clue is None:
             return None, self._source
         key = wearer.state.key
@@ -94,7 +98,11 @@ class UnitDevices:
             return wearer.device, unit
         at = (key, clue)
         if at not in self._named:
-            self._named[at] = self._reference(wearer.state, unit, row, clue)
+            self._named[at] = (
+                self._reference(wearer.state, unit, row, clue)
+                if is_device(clue)
+                else None
+            )
         return self._named[at], unit
 
     def _reference(

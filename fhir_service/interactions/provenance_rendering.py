@@ -178,6 +178,9 @@ class Renderer:
         author = self._author(batch, device, organization)
         yield author or Agent(role="author", who=behind)
         yield Agent(role="transmitter", who=behind)
+        if batch.gateway:
+            who = {"display": f"gateway {batch.gateway}"}
+            yield Agent(role="assembler", who=who)
         if batch.parser:
             yield Agent(
                 role="assembler",

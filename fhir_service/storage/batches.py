@@ -161,6 +161,7 @@ def read(snapshot: Snapshot, number: int) -> Batch | None:
         payload=None if found[5] is None else bytes(found[5]),
         organization=found[6],
         person=found[7],
+        gateway=found[8],
     )
 
 

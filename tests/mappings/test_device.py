@@ -6,6 +6,7 @@ from mappings.device import (
     SPECIALIZATIONS,
     clues_of,
     device_resource,
+    is_device,
     other_clues,
     service_resource,
     stable_text,
@@ -29,6 +30,31 @@ SENSOR = DeviceClue(
     model="WSDCGQ11LM",
 )
 META = {"id": "0abcdefghjkmn", "version": "1", "last_updated": "2026-01-06T08:00:00Z"}
+
+
+def test_sources_without_a_device_are_told_apart_by_their_name():
+    identities = {
+        unit_identity("apple-health", DeviceClue(source=name))
+        for name in ("AppA", "AppB", "appa", None)
+    }
+
+    assert len(identities) == 3
+
+
+def test_the_identity_of_a_described_device_holds_no_source():
+    assert unit_identity("apple-health", WATCH) == (
+        "description\x1fapple-health\x1fapple inc.\x1fwatch\x1fapple watch\x1fwatch6,7"
+    )
+
+
+def test_a_name_of_a_source_is_no_device_and_in_no_resource():
+    clue = DeviceClue(source="Jane Roe's Diary")
+
+    device = device_resource(clue, patient="Patient/1", **META)
+
+    assert not is_device(clue)
+    assert is_device(clue._replace(software="1"))
+    assert "Jane" not in repr(device)
 
 
 def test_a_watch(faults):

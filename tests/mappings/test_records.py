@@ -80,7 +80,7 @@ def test_what_is_left_over_is_counted_refused_or_metadata():
         OutOfScope("$.data[0].light", "property without a value"),
         OutOfScope("$.data[0].goal", "goal"),
         Refusal(
-            "$.data[0].novel",
+            "$.data[0].?",
             Reason.UNKNOWN_KIND,
             None,
             "The member is not one that is understood.",

@@ -6,6 +6,8 @@ import pytest
 from mappings.measurement import Reason
 from mappings.payload import Instant, Unreadable
 from mappings.times import (
+    Order,
+    Span,
     day_at,
     epoch_s,
     local_day,
@@ -50,6 +52,43 @@ def test_a_local_time_has_the_offset_of_its_night(text, written):
 
     assert moment.text == written
     assert not is_disputed
+
+
+def settled(order: Order, text: str) -> tuple[str, bool]:
+    moment, is_disputed = local_instant(text, BERLIN)
+    span = order.settled(Span(moment, is_disputed=is_disputed), BERLIN)
+    return span.start.text, span.is_disputed
+
+
+def test_a_list_in_order_is_in_the_second_pass_once_its_times_have_gone_back():
+    order = Order()
+
+    found = [
+        settled(order, f"2024-10-27T{time}")
+        for time in ("02:10:00", "02:50:00", "02:05:00", "02:50:00.5", "03:00:00")
+    ]
+
+    assert found == [
+        ("2024-10-27T02:10:00+02:00", True),
+        ("2024-10-27T02:50:00+02:00", True),
+        ("2024-10-27T02:05:00+01:00", True),
+        ("2024-10-27T02:50:00.5+01:00", True),
+        ("2024-10-27T03:00:00+01:00", False),
+    ]
+
+
+def test_what_has_been_passed_is_never_gone_back_to():
+    order = Order()
+    order.passed(1729989000000000 + 1)
+
+    assert settled(order, "2024-10-27T02:30:00") == ("2024-10-27T02:30:00+01:00", True)
+
+
+def test_a_time_that_the_clocks_show_once_is_itself_even_out_of_order():
+    order = Order()
+    order.passed(1729989000000000)
+
+    assert settled(order, "2024-10-27T01:00:00") == ("2024-10-27T01:00:00+02:00", False)
 
 
 def test_an_hour_that_comes_twice_is_disputed():

@@ -21,9 +21,10 @@ from fhir_service.compliance.reports.report import (
     MAX_ROWS,
     Period,
     Report,
-    cut,
+    cut_at,
     heading,
     moment,
+    oldest,
     patient,
     table,
 )
@@ -96,10 +97,7 @@ def report(reader: Reader, patient_id: str, *, period: Period = ALWAYS) -> Repor
             ),
         ),
     )
-    if len(found) <= MAX_ROWS:
-        return made
-    reached = moment(reader, rows[0].record.time_us).isoformat()
-    return cut(made, reaches=f"back to {reached}")
+    return cut_at(reader, made, oldest(found, MAX_ROWS))
 
 
 def _lines(reader: Reader, state: PatientState, rows: list[Row]) -> Iterator[Access]:

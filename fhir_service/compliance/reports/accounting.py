@@ -32,7 +32,7 @@ from fhir_service.compliance.reports.report import (
     Line,
     Period,
     Report,
-    cut,
+    cut_at,
     heading,
     moment,
     moment_or_none,
@@ -250,10 +250,7 @@ def report(
         ),
         notes=(*law.notes, f"To be given within {CLOCK_DAYS} days (164.528(c)(1))."),
     )
-    if found.is_complete:
-        return made
-    first = moment(reader, found.releases[0].record.time_us)
-    return cut(made, reaches=f"back to {first.isoformat()}")
+    return cut_at(reader, made, found.oldest_us)
 
 
 def _sorted_out(

@@ -15,7 +15,7 @@ from fhir_service.compliance.reports.report import (
     ALWAYS,
     Period,
     Report,
-    cut,
+    cut_at,
     heading,
     moment,
     moment_or_none,
@@ -137,9 +137,8 @@ def of_vendor(
         heading=heading(reader, "Deliveries of a vendor", about=vendor, period=period),
         tables=(table("deliveries", Delivered, _delivered(reader, found)),),
     )
-    if reached <= (period.since_us or 0):
-        return made_of
-    return cut(made_of, reaches=f"back to {moment(reader, reached).isoformat()}")
+    is_cut = reached > (period.since_us or 0)
+    return cut_at(reader, made_of, reached if is_cut else None)
 
 
 def _wearer(reader: Reader, device: str) -> PatientState:

@@ -22,7 +22,7 @@ from fhir_service.compliance.reports.report import (
     ALWAYS,
     Period,
     Report,
-    cut,
+    cut_at,
     heading,
     moment,
     patient,
@@ -76,10 +76,7 @@ def report(reader: Reader, patient_id: str, *, period: Period = ALWAYS) -> Repor
             ),
         ),
     )
-    if found.is_complete:
-        return made
-    first = moment(reader, found.releases[0].record.time_us)
-    return cut(made, reaches=f"back to {first.isoformat()}")
+    return cut_at(reader, made, found.oldest_us)
 
 
 def _lines(

@@ -51,10 +51,17 @@ class Release:
 
 
 class Found(NamedTuple):
-    """Releases, oldest first, and whether these are all."""
+    """What was found.
+
+    Attributes:
+        releases: Oldest first.
+        oldest_us: Back to when rows were read, where there are more; None where these
+            are all.
+
+    """
 
     releases: tuple[Release, ...]
-    is_complete: bool
+    oldest_us: int | None
 
 
 def of_patient(
@@ -93,7 +100,8 @@ def _found(reader: Reader, state: PatientState, asked: AuditFilter) -> Found:
         for row in reversed(kept)
         if (own := versions_of(row, versions))
     )
-    return Found(tuple(made), len(found) <= MAX_ROWS)
+    is_cut = len(found) > MAX_ROWS
+    return Found(tuple(made), found[MAX_ROWS - 1].record.time_us if is_cut else None)
 
 
 def described(

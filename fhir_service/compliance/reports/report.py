@@ -4,14 +4,14 @@ A table's columns are the fields of its lines; a value is a text, a number, a mo
 with its offset, or several texts.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from conformance.issues import FHIRError, IssueType
 from fhir_service.auth.local import patient as patient_named
-from fhir_service.compliance.rows import Reader
+from fhir_service.compliance.rows import Reader, Row
 from fhir_service.compliance.zones import at, zone_of
 from fhir_service.storage import audit_log
 from fhir_service.storage.patients import PatientState
@@ -181,7 +181,22 @@ def patient(reader: Reader, id_: str) -> PatientState:
     return state
 
 
-def cut(report: Report, *, reaches: str) -> Report:
-    """Return a report that was too long, and says how far it reaches."""
-    note = f"Cut for its length: it reaches {reaches}. Ask for a shorter time."
+def cut_at(reader: Reader, report: Report, oldest_us: int | None) -> Report:
+    """Return a report that says how far back it reaches, where it was too long.
+
+    Args:
+        reader: Whose zone the time is told in.
+        report: What was made of the newest.
+        oldest_us: The time of the oldest that was read; None where nothing was cut.
+
+    """
+    if oldest_us is None:
+        return report
+    reached = moment(reader, oldest_us).isoformat()
+    note = f"Cut for its length: it reaches back to {reached}. Ask for a shorter time."
     return replace(report, notes=(note, *report.notes), is_complete=False)
+
+
+def oldest(found: Sequence[Row], count: int) -> int | None:
+    """Return the time of the last of `count` rows, newest first; None if all are in."""
+    return None if len(found) <= count else found[count - 1].record.time_us

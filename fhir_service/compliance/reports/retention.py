@@ -11,9 +11,10 @@ from fhir_service.compliance.reports.report import (
     MAX_ROWS,
     Period,
     Report,
-    cut,
+    cut_at,
     heading,
     moment,
+    oldest,
     table,
 )
 from fhir_service.compliance.rows import Reader, Row
@@ -76,10 +77,7 @@ def report(reader: Reader, *, period: Period = ALWAYS) -> Report:
             "Erasure of a patient's key: no command of this service does it.",
         ),
     )
-    if len(found) <= MAX_ROWS:
-        return made
-    reached = moment(reader, rows[-1].record.time_us).isoformat()
-    return cut(made, reaches=f"back to {reached}")
+    return cut_at(reader, made, oldest(found, MAX_ROWS))
 
 
 def _kept(reader: Reader) -> Iterator[Kept]:

@@ -21,10 +21,11 @@ from fhir_service.compliance.reports.report import (
     ALWAYS,
     Period,
     Report,
-    cut,
+    cut_at,
     heading,
     moment,
     moment_or_none,
+    oldest,
     table,
 )
 from fhir_service.compliance.rows import Reader, Row
@@ -84,11 +85,7 @@ def report(reader: Reader, organization: str, *, period: Period = ALWAYS) -> Rep
         ),
         tables=(table("disclosures", Left, _lines(reader, rows)),),
     )
-    if len(found) <= MAX_ROWS:
-        return made
-    return cut(
-        made, reaches=f"back to {moment(reader, rows[0].record.time_us).isoformat()}"
-    )
+    return cut_at(reader, made, oldest(found, MAX_ROWS))
 
 
 def _lines(reader: Reader, rows: Iterable[Row]) -> Iterator[Left]:

@@ -16,10 +16,11 @@ from fhir_service.compliance.reports.report import (
     ALWAYS,
     Period,
     Report,
-    cut,
+    cut_at,
     heading,
     moment,
     moment_or_none,
+    oldest,
     table,
 )
 from fhir_service.compliance.rows import Reader
@@ -114,10 +115,7 @@ def report(reader: Reader, client_id: str, *, period: Period = ALWAYS) -> Report
         ),
         notes=("A token that has expired or was ended is not kept, only its events.",),
     )
-    if len(found) <= MAX_TOKENS:
-        return made
-    reached = moment(reader, found[MAX_TOKENS - 1].record.time_us).isoformat()
-    return cut(made, reaches=f"back to {reached}")
+    return cut_at(reader, made, oldest(found, MAX_TOKENS))
 
 
 def _credential(reader: Reader, client: Client) -> Credential:

@@ -4,7 +4,9 @@ https://developer.apple.com/documentation/healthkit/hkdevice
 """
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
+from hashlib import blake2b
 
 from mappings.measurement import DeviceClue
 
@@ -26,6 +28,35 @@ def device_of(text: str | None) -> DeviceClue | None:
     if text is None:
         return None
     return _device(text[text.find(", ") :]) if ", " in text else None
+
+
+def unit_of(attributes: Mapping[str, str]) -> DeviceClue | None:
+    """Return the device of a record; without one, what tells its source from others."""
+    device = device_of(attributes.get("device"))
+    return _source(source_of(attributes)) if device is None else device
+
+
+def source_of(attributes: Mapping[str, str]) -> str | None:
+    """Return a digest of a source's name, which may be a person's; or None.
+
+    A part that is tried again has the digest in place of the name.
+    """
+    name = attributes.get("sourceName", "").strip()
+    return _digest(name) if name else attributes.get(SOURCE)
+
+
+SOURCE = "source"
+"""Attribute in which a refused part keeps the digest; no export has it."""
+
+
+@lru_cache(maxsize=512)
+def _digest(name: str) -> str:
+    return blake2b(name.encode("utf-8", "replace"), digest_size=16).hexdigest()
+
+
+@lru_cache(maxsize=512)
+def _source(digest: str | None) -> DeviceClue | None:
+    return None if digest is None else DeviceClue(source=digest)
 
 
 @lru_cache(maxsize=512)

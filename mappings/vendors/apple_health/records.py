@@ -10,7 +10,7 @@ from typing import TypeGuard
 from mappings.measurement import Measurement, OutOfScope, Reading, Reason
 from mappings.payload import Unreadable, number_text, seconds
 from mappings.vendors.apple_health import blood_pressure, sleep, times, workout
-from mappings.vendors.apple_health.device import device_of
+from mappings.vendors.apple_health.device import SOURCE, source_of, unit_of
 from mappings.vendors.apple_health.elements import Element
 from mappings.vendors.apple_health.types import (
     BLOOD_PRESSURE,
@@ -46,7 +46,8 @@ KEPT_ATTRIBUTES = frozenset(
         "totalEnergyBurnedUnit",
     }
 )
-"""Attributes that a retry needs; `sourceName` may hold a person's name."""
+"""Attributes that a retry needs; of `sourceName`, which may hold a person's name, a
+digest is kept."""
 
 
 class Reader:
@@ -124,7 +125,7 @@ class Reader:
             end.us,
             element.position,
             None,
-            device_of(attributes.get("device")),
+            unit_of(attributes),
             (),
             method,
             None,
@@ -149,7 +150,7 @@ class Reader:
             raise error.of("sleep-session") from None
         source = sleep.Source(
             attributes.get("sourceName", ""),
-            device_of(attributes.get("device")),
+            unit_of(attributes),
             metadata.get("HKWasUserEntered") == "1",
         )
         return self._nights.add(element, span, source)
@@ -188,7 +189,7 @@ class Reader:
             end=end.text,
             end_us=end.us,
             position=element.position,
-            device=device_of(attributes.get("device")),
+            device=unit_of(attributes),
             self_reported=metadata.get("HKWasUserEntered") == "1",
             zone=zone,
         )
@@ -246,10 +247,13 @@ _LONGEST_TYPE = 80
 def _kept(element: Element) -> dict[str, object]:
     """Return what a retry needs of an element, without names and accounts."""
     attributes = element.attributes
+    source = source_of(attributes)
+    named = {} if source is None else {SOURCE: source}
     metadata = element.metadata
     return {
         "element": element.tag,
-        "attributes": {k: v for k, v in attributes.items() if k in KEPT_ATTRIBUTES},
+        "attributes": named
+        | {k: v for k, v in attributes.items() if k in KEPT_ATTRIBUTES},
         "metadata": {k: v for k, v in metadata.items() if k in KEPT_METADATA},
     }
 

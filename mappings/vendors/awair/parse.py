@@ -19,6 +19,7 @@ from mappings.measurement import (
     Refusal,
 )
 from mappings.payload import Instant, Unreadable, instant_of, number, zone_of
+from mappings.records import UNNAMED
 from mappings.vendors.awair.tables import OUT_OF_SCOPE, SENSORS, TEMPERATURE
 
 DEVICE = "https://fhir-interop-service.org/fhir/sid/awair-device"
@@ -203,7 +204,9 @@ def _local(body: Mapping[str, object], air: _Air, place: str) -> Iterator[Readin
     time = _time(body)
     values = [name for name in body if name != "timestamp"]
     for name in values:
-        one = _One(name, body[name], time, f"{place}.{name}")
+        is_named = name in SENSORS or name in OUT_OF_SCOPE
+        at = f"{place}.{name if is_named else UNNAMED}"
+        one = _One(name, body[name], time, at)
         kept = {"timestamp": body.get("timestamp"), name: body[name]}
         yield _value(one, air, kept)
     if not values:

@@ -14,7 +14,7 @@ from mappings.payload import (
     kebab,
     seconds,
 )
-from mappings.records import may_be_measured
+from mappings.records import UNNAMED, may_be_measured
 from mappings.times import Span, reading
 from mappings.vendors.fitbit.clock import Clock
 from mappings.vendors.fitbit.numbers import measured, size_of
@@ -116,13 +116,17 @@ def summary(
         yield fault.refusal(position, {"date": day, "summary": members})
         return
     for name, value in members.items():
-        place = f"{position}.{name}"
+        place = f"{position}.{name if name in _NAMED else UNNAMED}"
         try:
             yield from _of_summary(name, value, day, clock, place)
         except Unreadable as error:
             what = DAILY.get(name)
             refused = error.of(what.kind) if what else error
             yield refused.refusal(place, {"date": day, "summary": {name: value}})
+
+
+_NAMED = frozenset({*DAILY, *OUT_OF_SCOPE, "distances", "heartRateZones", "stages"})
+"""Members of a summary that a position names."""
 
 
 def _of_summary(

@@ -12,7 +12,15 @@ from zoneinfo import ZoneInfo
 from mappings.measurement import Reason
 from mappings.payload import Instant, Unreadable, at_offset, offset_minutes
 from mappings.records import day_text, moment
-from mappings.times import Span, in_zone, local_day, local_instant, named_zone
+from mappings.times import (
+    Order,
+    Span,
+    in_zone,
+    local_day,
+    local_instant,
+    named_zone,
+    second_pass,
+)
 
 _TAKEOUT = re.compile(
     r"(?P<month>[0-9]{2})/(?P<day>[0-9]{2})/(?P<year>[0-9]{2})"
@@ -36,10 +44,17 @@ class Clock(NamedTuple):
 
     Attributes:
         zone: Its zone; None where nobody has named one.
+        order: What the list has passed whose times it reads; None where they are not
+            in order.
 
     """
 
     zone: ZoneInfo | None
+    order: Order | None = None
+
+    def in_order(self) -> "Clock":
+        """Return the same clock for the times of a list that is in order."""
+        return self._replace(order=Order())
 
     def _named(self) -> ZoneInfo:
         return named_zone(None if self.zone is None else self.zone.key)
@@ -68,17 +83,25 @@ class Clock(NamedTuple):
                 raise
         zone = self._named()
         time, is_disputed = local_instant(written, zone)
-        return Span(time, None, zone.key, is_disputed)
+        span = Span(time, None, zone.key, is_disputed)
+        return span if self.order is None else self.order.settled(span, zone)
 
     def lasting(self, start: Span, us: int) -> Span:
         """Return the interval of `us` microseconds from `start`."""
         end = start.start.us + us
+        if self.order is not None:
+            self.order.passed(end)
         if self.zone is None or start.zone is None:
             return start._replace(end=_like(start.start, end))
         return start._replace(end=in_zone(end, self.zone))
 
-    def between(self, start: object, end: object) -> Span:
+    def between(self, start: object, end: object, us: int | None = None) -> Span:
         """Return the interval between two local times.
+
+        Args:
+            start: When it starts.
+            end: When it ends.
+            us: How long it is where that is known; it tells of which pass the end is.
 
         Raises:
             Unreadable: `negative-interval`, and as `at`.
@@ -86,6 +109,8 @@ class Clock(NamedTuple):
         """
         _check_order(iso(start), iso(end))
         first, last = self.at(start), self.at(end)
+        if us is not None and last.is_disputed and first.start.us + us > last.start.us:
+            last = last._replace(start=second_pass(last.start, self._named()))
         if last.start.us < first.start.us:
             raise Unreadable(Reason.NEGATIVE_INTERVAL, "It ends before it starts.")
         return first._replace(

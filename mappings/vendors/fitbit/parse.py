@@ -15,12 +15,14 @@ from conformance.issues import FHIRError
 from mappings.accounted import accounted
 from mappings.measurement import OutOfScope, Reading, Reason, Refusal
 from mappings.payload import Unreadable, zone_of
-from mappings.records import may_be_measured
+from mappings.records import UNNAMED, may_be_measured
 from mappings.times import reading
 from mappings.vendors.fitbit import activities, series, sleep, sleep_csv, takeout
 from mappings.vendors.fitbit.clock import Clock
 from mappings.vendors.fitbit.numbers import measured, size_of
 from mappings.vendors.fitbit.tables import (
+    DAILY,
+    INTRADAY,
     NIGHTLY,
     NIGHTLY_OUT_OF_SCOPE,
     OUT_OF_SCOPE,
@@ -171,7 +173,7 @@ def _member(name: str, value: object, body: Json, clock: Clock) -> Iterator[Read
     elif name in OUT_OF_SCOPE:
         yield OutOfScope(place, OUT_OF_SCOPE[name])
     elif may_be_measured(value):
-        yield activities.unknown(place, {name: value})
+        yield activities.unknown(f"$.{UNNAMED}", {name: value})
 
 
 def _date(body: Json) -> object:
@@ -187,7 +189,7 @@ def _date(body: Json) -> object:
 
 
 def _series(name: str, value: object, body: Json, clock: Clock) -> Iterator[Reading]:
-    found = series.Series(name, f"$.{name}", clock)
+    found = series.Series(name, f"$.{_name(name)}", clock)
     if name.endswith(series.WITHIN_A_DAY):
         items = body.get(name.removesuffix(series.WITHIN_A_DAY))
         first = items[0] if isinstance(items, list) and items else None
@@ -198,6 +200,12 @@ def _series(name: str, value: object, body: Json, clock: Clock) -> Iterator[Read
         yield from series.daily(found, value, has_intraday=has_intraday)
     else:
         yield activities.unknown(found.position, {name: value})
+
+
+def _name(member: str) -> str:
+    """Return how a position names a series."""
+    resource = series.Series(member, "", Clock(None)).resource
+    return member if resource in DAILY or resource in INTRADAY else UNNAMED
 
 
 def _each(

@@ -139,6 +139,7 @@ def intraday(series: Series, body: object, day: object) -> Iterator[Reading]:
         return
     try:
         points, grain_us = _dataset(body)
+        series = series._replace(clock=series.clock.in_order())
         within = Within(series, what, series.clock.day(day), grain_us, kept)
     except Unreadable as error:
         count = max(1, _size(body))
@@ -238,6 +239,7 @@ _NEW_YEAR_US = instant("2000-01-01T00:00:00Z").us
 def _signals(within: Within, points: list[Any]) -> Iterator[Reading]:
     """Yield heart rates every few seconds as one signal an hour."""
     found: list[Point] = []
+    is_disputed = False
     for index, point in enumerate(points):
         place = within.position(index)
         try:
@@ -251,8 +253,11 @@ def _signals(within: Within, points: list[Any]) -> Iterator[Reading]:
             yield OutOfScope(place, "interval without a heart rate")
         else:
             found.append(Point(time.start.us, rate))
+            is_disputed |= time.is_disputed
     series = within.series
-    yield from heart_signals(found, series.clock, f"{series.position}.dataset")
+    flags = ("zone-disputed",) if is_disputed else ()
+    place = f"{series.position}.dataset"
+    yield from heart_signals(found, series.clock, place, flags=flags)
 
 
 def heart_signals(

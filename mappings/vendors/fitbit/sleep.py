@@ -27,9 +27,9 @@ def log(entry: Json, clock: Clock, position: str) -> Measurement:
             `invalid-value`.
 
     """
-    span = clock.between(entry.get("startTime"), entry.get("endTime"))
+    span = clock.between(entry.get("startTime"), entry.get("endTime"), _length(entry))
     levels = _object(entry.get("levels"))
-    found = _night(levels, clock, span)
+    found, is_disputed = _night(levels, clock, span)
     totals = (*_totals(entry), *_level_totals(_object(levels.get("summary"))))
     parts = (*(totals or found.totals()), *_main(entry), *found.stages())
     if not parts:
@@ -38,7 +38,7 @@ def log(entry: Json, clock: Clock, position: str) -> Measurement:
         "sleep-session",
         None,
         "",
-        span,
+        span._replace(is_disputed=span.is_disputed or is_disputed),
         position,
         components=parts,
         source_id=identifier(entry),
@@ -90,15 +90,25 @@ def _main(entry: Json) -> Iterator[Component]:
         yield Component("main-sleep", "true" if is_main else "false")
 
 
-def _night(levels: Json, clock: Clock, span: Span) -> Night:
-    data, short = (_list(levels.get(name)) for name in ("data", "shortData"))
-    end = span.end or span.start
-    return night(
-        span.start.us,
-        end.us,
-        [_segment(one, clock) for one in data],
-        [_segment(one, clock) for one in short],
+def _length(entry: Json) -> int | None:
+    """Return how long a log says that it is, in microseconds."""
+    length = entry.get("duration")
+    return length * 1000 if type(length) is int else None
+
+
+def _night(levels: Json, clock: Clock, span: Span) -> tuple[Night, bool]:
+    """Return a night, and whether a time in it names two instants."""
+    (data, disputed), (short, disputed_too) = (
+        _segments(_list(levels.get(name)), clock.in_order())
+        for name in ("data", "shortData")
     )
+    end = span.end or span.start
+    return night(span.start.us, end.us, data, short), disputed or disputed_too
+
+
+def _segments(levels: list[Any], clock: Clock) -> tuple[list[Segment], bool]:
+    found = [_segment(one, clock) for one in levels]
+    return [one for one, _ in found], any(disputed for _, disputed in found)
 
 
 def _list(value: object) -> list[Any]:
@@ -109,7 +119,7 @@ def _list(value: object) -> list[Any]:
     return value
 
 
-def _segment(one: object, clock: Clock) -> Segment:
+def _segment(one: object, clock: Clock) -> tuple[Segment, bool]:
     if not isinstance(one, Mapping):
         raise Unreadable(Reason.MALFORMED, "A level is no object.")
     level, length = one.get("level"), one.get("seconds")
@@ -118,5 +128,6 @@ def _segment(one: object, clock: Clock) -> Segment:
         raise Unreadable(Reason.INVALID_VALUE, "The level of a stage is not known.")
     if type(length) is not int or not 0 <= length <= _MAX_SECONDS:
         raise Unreadable(Reason.MALFORMED, "A level has no length in seconds.")
-    start = clock.at(one.get("dateTime")).start.us
-    return Segment(start, start + length * SECOND_US, code)
+    span = clock.lasting(clock.at(one.get("dateTime")), length * SECOND_US)
+    start = span.start.us
+    return Segment(start, start + length * SECOND_US, code), span.is_disputed

@@ -43,6 +43,7 @@ def values(
 
     """
     points: list[Point] = []
+    clock = clock.in_order()
     for index, item in enumerate(items):
         place = f"{position}[{index}]"
         try:

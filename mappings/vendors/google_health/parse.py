@@ -18,7 +18,7 @@ from mappings.measurement import (
     Refusal,
 )
 from mappings.payload import DAY_US, HOUR_US, Unreadable, zone_of
-from mappings.records import NO_VALUE, may_be_measured
+from mappings.records import NO_VALUE, UNNAMED, may_be_measured
 from mappings.times import Span, reading
 from mappings.vendors.google_health.envelope import (
     Json,
@@ -124,7 +124,9 @@ def _point(point: Json, position: str, zone: ZoneInfo | None) -> Iterator[Readin
     for name in point:
         if name in ENVELOPE:
             continue
-        for found in _typed(name, point, f"{position}.{name}", zone):
+        is_named = name in READERS or name in OUT_OF_SCOPE
+        place = f"{position}.{name if is_named else UNNAMED}"
+        for found in _typed(name, point, place, zone):
             is_any = True
             yield found
     if not is_any:
@@ -229,7 +231,7 @@ def _sum(point: Json, position: str, zone: ZoneInfo | None) -> Iterator[Reading]
     for name, data in point.items():
         if name in _WINDOW:
             continue
-        place = f"{position}.{name}"
+        place = f"{position}.{name if name in SUMS else UNNAMED}"
         if name not in SUMS:
             yield OutOfScope(place, "statistic over data points")
             continue

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from mappings.accounted import accounted
 from mappings.measurement import Deletion, OutOfScope, Reading, Reason, Refusal
 from mappings.payload import Unreadable, zone_of
-from mappings.records import may_be_measured
+from mappings.records import UNNAMED, may_be_measured
 from mappings.vendors.health_connect import forwarder, values
 from mappings.vendors.health_connect.envelope import (
     Json,
@@ -137,7 +137,8 @@ def _forwarded(body: Json, zone: ZoneInfo | None) -> Iterator[Reading]:
     """Yield the readings of a forwarder's body; those of its test button are none."""
     is_test = body.get("test") is True
     for name, items in body.items():
-        place = f"$.{name}"
+        is_named = name in forwarder.LISTS or name in forwarder.COMPUTED
+        place = f"$.{name if is_named else UNNAMED}"
         if is_test and isinstance(items, list):
             yield OutOfScope(place, "data of a test", max(1, len(items)))
         elif name in forwarder.LISTS and isinstance(items, list):

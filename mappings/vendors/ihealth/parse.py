@@ -19,7 +19,7 @@ from mappings.measurement import (
     Refusal,
 )
 from mappings.payload import Unreadable, kebab, number
-from mappings.records import NO_VALUE, Field, Record
+from mappings.records import NO_VALUE, UNNAMED, Field, Record
 from mappings.times import Span, reading
 from mappings.vendors.ihealth.clock import SPANS, offset_of
 from mappings.vendors.ihealth.lists import (
@@ -86,7 +86,7 @@ def _answer(answer: object, position: str) -> Iterator[Reading]:
         yield Refusal(position, Reason.UNKNOWN_KIND, None, detail, answer)
         return
     for name, records in answer.items():
-        place = f"{position}.{name}"
+        place = f"{position}.{name if name in SHAPES else UNNAMED}"
         if name in SHAPES and isinstance(records, list):
             yield from _records(name, records, answer, place)
         elif name not in PAGING and not isinstance(records, str | bool | None):

@@ -21,7 +21,6 @@ from mappings.times import written_at
 from mappings.vendors.matter.attributes import MEASURING, READS, Around
 from mappings.vendors.matter.clusters import ATTRIBUTES, CLUSTERS, OUT_OF_SCOPE
 from mappings.vendors.matter.node import (
-    MAX_TEXT,
     Endpoint,
     Node,
     device_types,
@@ -33,6 +32,7 @@ from mappings.vendors.matter.readings import (
     Attribute,
     available,
     endpoint_readings,
+    named,
     reading,
     sensing,
     unknown,
@@ -154,7 +154,7 @@ class _Delivery:
         place = f"{at.place}.attributes"
         sensors = sensing(node)
         for endpoint in node.endpoints:
-            inner = at._replace(place=f"{place}.{endpoint[:MAX_TEXT]}")
+            inner = at._replace(place=f"{place}.{named(endpoint)}")
             yield from endpoint_readings(node, endpoint, sensors, inner)
         if not node.endpoints:
             yield OutOfScope(place, "node without an attribute")

@@ -15,6 +15,7 @@ from mappings.measurement import (
     Refusal,
 )
 from mappings.payload import Instant, Unreadable
+from mappings.records import UNNAMED
 from mappings.vendors.matter.attributes import (
     MEASURING,
     READS,
@@ -22,7 +23,7 @@ from mappings.vendors.matter.attributes import (
     Aside,
     Value,
 )
-from mappings.vendors.matter.clusters import HEALTH, OUT_OF_SCOPE
+from mappings.vendors.matter.clusters import CLUSTERS, HEALTH, OUT_OF_SCOPE
 from mappings.vendors.matter.node import (
     MAX_TEXT,
     UNIQUE_ID,
@@ -73,6 +74,16 @@ def sensing(node: Node) -> frozenset[int]:
 _SENSING = MEASURING - HEALTH
 
 
+def named(part: str) -> str:
+    """Return how a position names an endpoint or a cluster: a number, a known name."""
+    is_number = len(part) <= _MAX_DIGITS and part.isascii() and part.isdecimal()
+    return part if is_number or part in _CLUSTERS else UNNAMED
+
+
+_MAX_DIGITS = 10
+_CLUSTERS = frozenset({*CLUSTERS.values(), *OUT_OF_SCOPE})
+
+
 def endpoint_readings(
     node: Node, endpoint: str, sensors: frozenset[int], at: At
 ) -> Iterator[Reading]:
@@ -81,7 +92,7 @@ def endpoint_readings(
     is_sensor = id(unit) in sensors
     types = device_types(clusters)
     for cluster, members in clusters.items():
-        inner = at._replace(place=f"{at.place}.{cluster[:MAX_TEXT]}")
+        inner = at._replace(place=f"{at.place}.{named(cluster)}")
         around = Around(members, types)
         if cluster not in MEASURING or (cluster in HEALTH and not is_sensor):
             yield _never_stored(endpoint, cluster, members, inner)

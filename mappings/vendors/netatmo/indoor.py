@@ -17,6 +17,7 @@ from mappings.measurement import (
     Reason,
 )
 from mappings.payload import Instant, Unreadable, number
+from mappings.records import UNNAMED
 from mappings.times import epoch_s, in_zone
 from mappings.vendors.netatmo.tables import (
     CARBON_DIOXIDE,
@@ -113,7 +114,9 @@ class Indoor:
         members = self._values if not self._source.is_home else self._known()
         for name in members:
             if name not in NOT_COUNTED:
-                yield self._value(name, f"{self._inner}.{name}")
+                is_named = name in QUANTITIES or name in VALUES_OUT_OF_SCOPE
+                place = f"{self._inner}.{name if is_named else UNNAMED}"
+                yield self._value(name, place)
         for name in self._device:
             if name in HEALTH or name in RADIO:
                 yield self._health(name, f"{self._place}.{name}")

@@ -24,6 +24,7 @@ from mappings.vendors.withings.source import (
     id_of,
     instant_in,
     known_zone,
+    second_name,
     seconds_of,
     span_in,
     zone_for,
@@ -49,7 +50,7 @@ def day(members: Mapping[str, Any], answer: Answer) -> Iterator[Reading]:
 def course(series: Mapping[str, Any], answer: Answer) -> Iterator[Reading]:
     """Yield what each stretch of a day's course holds."""
     for second, members in series.items():
-        position = f"{answer.position}.{answer.name}.{second}"
+        position = f"{answer.position}.{answer.name}.{second_name(second)}"
         at = answer._replace(position=position)
         if isinstance(members, Mapping):
             yield from _stretch(second, members, at)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from mappings.measurement import Component, Measurement, OutOfScope, Reading, Reason
 from mappings.payload import HOUR_US, MINUTE_US, Unreadable, number
-from mappings.records import Record, may_be_measured
+from mappings.records import UNNAMED, Record, may_be_measured
 from mappings.times import Span, reading
 from mappings.vendors.withings.shapes import (
     ASLEEP,
@@ -27,6 +27,7 @@ from mappings.vendors.withings.source import (
     device_of,
     id_of,
     instant_in,
+    second_name,
     seconds_of,
     span_in,
     zone_for,
@@ -188,6 +189,7 @@ def _signals(stretch: _Stretch, answer: Answer) -> Iterator[Reading]:
                 yield _value(name, second, value, stretch, answer)
         elif name not in _OF_STRETCH and may_be_measured(values):
             detail = "The member is not one that is understood."
+            place = f"{stretch.position}.{UNNAMED}"
             yield Unreadable(Reason.UNKNOWN_KIND, detail).refusal(
                 place, _alone(members, answer, name, values)
             )
@@ -197,7 +199,7 @@ def _value(
     name: str, second: str, value: object, stretch: _Stretch, answer: Answer
 ) -> Reading:
     kind, unit, method = SLEEP_SIGNALS[name]
-    place = f"{stretch.position}.{name}.{second}"
+    place = f"{stretch.position}.{name}.{second_name(second)}"
     try:
         zone = zone_for(stretch.members, answer)
         span = Span(instant_in(seconds_of(second), zone), None, stretch.span.zone)

@@ -16,6 +16,7 @@ from mappings.payload import (
     zone_of,
     zone_offset_minutes,
 )
+from mappings.records import UNNAMED
 from mappings.times import Span, epoch_s
 from mappings.vendors.withings.types import EXTERNAL, SPECIALIZATIONS
 
@@ -73,9 +74,15 @@ def seconds_of(text: str) -> int:
         Unreadable: `malformed` for any other name.
 
     """
-    if text.isascii() and text.isdecimal() and len(text) <= _MAX_DIGITS:
+    if second_name(text) is not UNNAMED:
         return int(text)
     raise Unreadable(Reason.MALFORMED, "The member's name is no time in seconds.")
+
+
+def second_name(text: str) -> str:
+    """Return how a position names a member whose name is a time in seconds."""
+    is_time = text.isascii() and text.isdecimal() and len(text) <= _MAX_DIGITS
+    return text if is_time else UNNAMED
 
 
 def instant_in(value: object, zone: ZoneInfo | None) -> Instant:

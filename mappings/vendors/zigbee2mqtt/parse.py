@@ -24,6 +24,7 @@ from mappings.payload import (
     instant_of,
     number,
 )
+from mappings.records import UNNAMED
 from mappings.vendors.zigbee2mqtt.device import (
     MAX_NAME_LENGTH,
     device_of,
@@ -159,12 +160,16 @@ def _state(
     except Unreadable as error:
         time = error
     sent = _Sent(payload, exposed, device, time)
-    place = f"{position}.payload."
     for member in properties:
+        place = f"{position}.payload.{member if member in _NAMED else UNNAMED}"
         try:
-            yield _property(member, sent, place + member)
+            yield _property(member, sent, place)
         except Unreadable as error:
-            yield error.refusal(place + member, _kept(member, message, sent))
+            yield error.refusal(place, _kept(member, message, sent))
+
+
+_NAMED = frozenset({*QUANTITIES, *STATES, *NO_UNIT, *OUT_OF_SCOPE})
+"""Properties that a position names."""
 
 
 def _is_bed(payload: Mapping[str, object]) -> bool:

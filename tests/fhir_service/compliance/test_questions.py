@@ -23,14 +23,21 @@ from worlds import (
 )
 
 from conformance.issues import FHIRError, IssueType
+from consent.audit.entry import Interaction
 from consent.part_2 import ATTESTED
 from fhir_service.auth.token_hash import token_hash
 from fhir_service.compliance.officer import Officer
 from fhir_service.compliance.questions import QUESTIONS, Asked, ask
+from fhir_service.compliance.reports import (
+    access,
+    admin_events,
+    releases,
+    to_organization,
+)
 from fhir_service.compliance.reports.accounting import Reading
 from fhir_service.compliance.reports.could_see import replayed
 from fhir_service.compliance.reports.report import Period, Report
-from fhir_service.compliance.rows import Reader, caught_up
+from fhir_service.compliance.rows import Reader, asked, caught_up
 from fhir_service.storage import audit_log, break_glass
 from fhir_service.storage.break_glass import BreakGlass
 from mappings.vendors.zigbee2mqtt.device import ZIGBEE_ADDRESS
@@ -90,6 +97,7 @@ def told(tmp_path_factory, template) -> Iterator[Told]:
     14:00  the patient withdraws the laboratory's consent
     14:10  the laboratory is refused
     14:20  the label of a note that the clinic has read is raised
+    14:25  an officer reads the log of the patient, and exports
     """
     folder = tmp_path_factory.mktemp("questions")
     with opened_world(folder, template) as world:
@@ -150,6 +158,8 @@ def happened(world: World) -> Told:
     pass_to(80)
     raised = {"system": CONFIDENTIALITY, "code": "R"}
     world.update({**note, "meta": {"security": [raised]}}, clinic.admin)
+    pass_to(85)
+    read_the_log(clinic)
     pass_to(90)
     return Told(
         clinic=clinic,
@@ -161,6 +171,14 @@ def happened(world: World) -> Told:
         sensor=sensor,
         stranger=stranger,
     )
+
+
+def read_the_log(clinic: Clinic) -> None:
+    """Record that an officer read of the patient, and exported."""
+    services = clinic.world.deployment.services
+    curious = Officer(user="curious", organizations=(clinic.organization,))
+    asked(services, curious, "about her", patients=(clinic.patient,))
+    asked(services, curious, "all of it", interaction=Interaction.EXPORT)
 
 
 def sensed(clinic: Clinic) -> str:
@@ -427,14 +445,14 @@ def test_q14_unexplained_accesses_say_how_far_was_looked(told):
     assert report.notes[0].startswith("Explanations were sought for the first ")
 
 
-def test_q15_who_changed_rules_keys_or_people(told):
+def test_q15_who_read_the_log_and_exported_newest_first(told):
     rows = told.rows("Q15", "events")
 
-    kinds = {row["kind"] for row in rows}
-    assert kinds <= {"config", "register", "user-change", "audit-read", "key-rotation"}
-    assert [row["row"] for row in rows] == sorted(
-        (row["row"] for row in rows), reverse=True
-    )
+    patient = (f"Patient/{told.clinic.patient}",)
+    assert some(rows, "when", "kind", "who", "asked", "patients")[:2] == [
+        (at(14, 25), "export", "curious", "all of it", ()),
+        (at(14, 25), "audit-read", "curious", "about her", patient),
+    ]
 
 
 def test_q16_which_tokens_a_client_holds(told):
@@ -525,9 +543,7 @@ def test_an_officer_of_another_organisation_is_told_of_nobody(told, number, aske
     assert [name for name in names if name in told_of] == []
 
 
-@pytest.mark.parametrize(
-    ("number", "asked"), [("Q11", ("row",)), ("Q13", ("rows",))]
-)
+@pytest.mark.parametrize(("number", "asked"), [("Q11", ("row",)), ("Q13", ("rows",))])
 def test_a_row_of_another_organisation_is_none(told, number, asked):
     [row] = told.rows("Q2", "disclosures", organization=told.lab)[:1]
     named = {name: row["row"] if name == "row" else (row["row"],) for name in asked}
@@ -708,3 +724,44 @@ def test_no_question_walks_the_log(told, number, monkeypatch):
     )
 
     assert report.table(table).columns
+
+
+@pytest.mark.parametrize(
+    ("number", "module", "reached"),
+    [
+        ("Q1", access, at(14, 25)),
+        ("Q2", to_organization, at(13, 40)),
+        ("Q10", releases, at(13, 50)),
+        ("Q15", admin_events, at(14, 25)),
+    ],
+)
+def test_a_report_that_is_too_long_says_how_far_it_reaches(
+    told, monkeypatch, number, module, reached
+):
+    monkeypatch.setattr(module, "MAX_ROWS", 1)
+
+    report = told.ask(number, patient=told.clinic.patient, organization=told.lab)
+
+    assert not report.is_complete
+    assert report.notes[0] == (
+        f"Cut for its length: it reaches back to {reached.isoformat()}. "
+        "Ask for a shorter time."
+    )
+
+
+def test_a_report_of_the_same_time_of_day_has_the_offset_of_its_zone(told):
+    services = told.clinic.world.deployment.services
+
+    def first(zone):
+        officer = Officer(user="officer", organizations=None, zone=zone)
+        with services.database.read() as snapshot:
+            report = ask(
+                Reader(services, snapshot, officer),
+                "Q2",
+                Asked(organization=told.lab),
+            )
+        return next(report.table("disclosures").rows())["when"].isoformat()
+
+    assert first("Europe/Madrid") == "2026-11-20T13:30:00+01:00"
+    assert first("UTC") == "2026-11-20T12:30:00+00:00"
+    assert first("Asia/Kathmandu") == "2026-11-20T18:15:00+05:45"

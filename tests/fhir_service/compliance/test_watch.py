@@ -87,3 +87,17 @@ def test_it_can_be_stopped_whether_it_began_or_not(clinic, is_begun):
     watch.once()
 
     assert kinds(clinic) == []
+
+
+def test_a_round_looks_at_no_more_rows_than_requests_bear(clinic, monkeypatch):
+    monkeypatch.setattr(Watch, "ROWS_A_ROUND", 1)
+    watch = clinic.world.deployment.watch()
+    before = len(clinic.world.audited())
+    export(clinic)
+    for _ in range(before):
+        watch.once()
+    assert kinds(clinic) == []
+
+    watch.once()
+
+    assert kinds(clinic) == ["audit-export"]

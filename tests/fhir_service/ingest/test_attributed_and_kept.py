@@ -6,9 +6,12 @@ import pytest
 from sqlalchemy import select
 from worlds import heart_rate, purposes
 
+from consent.audit.entry import Interaction
 from fhir_service.auth import local
 from fhir_service.ingest import remapping, retry
+from fhir_service.ingest.arrival import Arrival, arrive
 from fhir_service.ingest.files import import_file
+from fhir_service.ingest.intake import Origin
 from fhir_service.storage.raw_payloads import raw_payload
 from fhir_service.storage.statement import Statement
 from fhir_service.storage.tables import quarantine
@@ -198,3 +201,35 @@ def test_a_device_that_is_told_later_makes_no_second_reading(clinic, sender):
     sender("health-connect", {"records": [weight(72, device=device)]})
 
     assert versions(clinic) == [(72, "amended", "2")]
+
+
+def test_provenance_names_the_gateway_and_the_parser(clinic):
+    clinic.consented()
+    services = clinic.world.deployment.services
+    with services.database.read() as snapshot:
+        grant = local.registered(snapshot, "gateway")
+    arrive(
+        services,
+        Arrival(
+            source="open-mhealth",
+            body=json.dumps([heart_rate(1, "user-1")]).encode(),
+            grant=grant,
+            origin=Origin(interaction=Interaction.INGEST, request="a message"),
+            received_us=services.clock(),
+            gateway="mqtt broker-1",
+        ),
+    )
+
+    found = clinic.search(
+        f"Observation?patient={clinic.patient}&_revinclude=Provenance:target"
+    )
+
+    [provenance] = [
+        one["resource"]
+        for one in found["entry"]
+        if one["resource"]["resourceType"] == "Provenance"
+    ]
+    displays = [agent["who"].get("display", "") for agent in provenance["agent"]]
+    assert "gateway mqtt broker-1" in displays
+    assert any("open-mhealth/" in one for one in displays)
+    assert provenance["entity"][0]["role"] == "source"

@@ -89,6 +89,28 @@ def test_a_measurement_stays_the_same_when_its_device_may_be_collected(
     assert named == [f"Device/{device['id']}"]
 
 
+def test_two_apps_with_one_interval_are_two_readings_and_no_device(clinic, tmp_path):
+    clinic.consented()
+    at = "2026-09-01 10:00:00 +0200"
+    record = (
+        '<Record type="HKQuantityTypeIdentifierHeartRate" sourceName="{}" '
+        f'unit="count/min" creationDate="{at}" startDate="{at}" endDate="{at}" '
+        'value="{}"/>'
+    )
+    records = record.format("Jane Roe", 60) + record.format("Diary", 61)
+    path = tmp_path / "export.xml"
+    path.write_text(f'<HealthData locale="en_US">{records}</HealthData>')
+
+    first, second = imported(clinic, path), imported(clinic, path)
+
+    assert first.counts == {Fate.STORED: 2}
+    assert second.counts == {Fate.DUPLICATE: 2}
+    found = clinic.found(f"Observation?patient={clinic.patient}")
+    assert sorted(one["valueQuantity"]["value"] for one in found) == [60, 61]
+    assert [one for one in found if "device" in one or "Jane" in str(one)] == []
+    assert clinic.found(f"Device?patient={clinic.patient}") == []
+
+
 def test_a_device_whose_identifier_was_wrong_no_longer_stands_for_that_unit(clinic):
     clinic.consented()
     device = clinic.world.create(

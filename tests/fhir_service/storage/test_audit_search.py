@@ -3,12 +3,15 @@
 from collections.abc import Iterator
 
 import pytest
+from sqlalchemy import insert
 from worlds import Clinic, furnish, heart_rate, opened_world
 
 from consent.audit.entry import AuditRecord, BasisKind, Interaction, Outcome, decode
 from fhir_service.storage import audit_log, audit_search
 from fhir_service.storage.audit_index import HOUR_US, NameKind
 from fhir_service.storage.audit_search import AuditFilter, Bucket
+from fhir_service.storage.audit_tables import audit_explanation
+from fhir_service.storage.statement import Statement
 
 I, O = Interaction, Outcome  # noqa: E741 - short for tables
 
@@ -235,3 +238,38 @@ def test_the_tallies_count_every_row_and_say_between_which_each_hour_lies(busy):
         (hour, min(indexes), max(indexes)) for hour, indexes in sorted(hours.items())
     ]
     assert ask(busy, audit_search.tallied) == len(records(busy))
+
+
+def explain(clinic: Clinic, codes: dict[int, int]) -> None:
+    """Store kinds of explanations of rows; 0 explains nothing."""
+    add = Statement(insert(audit_explanation))
+    rows = [(index, code, 0) for index, code in codes.items()]
+    clinic.world.deployment.database.write(
+        lambda transaction: transaction.run_many(add, rows)
+    )
+
+
+@pytest.mark.parametrize("scope", [None, "own"])
+@pytest.mark.parametrize("is_of_patient", [False, True])
+def test_what_has_no_explanation_is_found(busy, scope, is_of_patient):
+    all_of = records(busy)
+    of_patient = [
+        index for index, one in all_of.items() if pseudonym(busy) in one.patients
+    ]
+    others = [index for index in all_of if index not in of_patient]
+    unexplained, explained = of_patient[::2], of_patient[1::2]
+    explain(busy, {**dict.fromkeys(unexplained, 0), **dict.fromkeys(explained, 3)})
+    if not is_of_patient:
+        explain(busy, {others[-1]: 0})
+
+    asked = AuditFilter(
+        is_unexplained=True,
+        patients=(pseudonym(busy),) if is_of_patient else (),
+        scope=None if scope is None else (busy.organization,),
+        since_us=0,
+    )
+    found = ask(busy, audit_search.find, asked, count=100)
+
+    expected = {*unexplained, *([] if is_of_patient else [others[-1]])}
+    assert found == sorted(expected, reverse=True)
+    assert ask(busy, audit_search.count, asked) == len(expected)

@@ -34,6 +34,9 @@ DTD = """<!DOCTYPE HealthData [
 <!ELEMENT HealthData (ExportDate,Me,(Record|Workout)*)>
 <!ATTLIST HealthData locale CDATA #REQUIRED>
 ]>"""
+WITHOUT_DEVICE = DeviceClue(source="5d9fb8849df358d9199dc886db334dbc")
+"""Of `Somebody's Apple Watch`: its BLAKE2b digest of 16 bytes."""
+
 WATCH = (
     "&lt;&lt;HKDevice: 0x3012772a0&gt;, name:Apple Watch, manufacturer:Apple Inc.,"
     " model:Watch, hardware:Watch6,7, software:10.2&gt;"
@@ -225,8 +228,8 @@ def test_an_unknown_zone_of_the_caller_is_refused_at_once():
 @pytest.mark.parametrize(
     ("text", "clue"),
     [
-        ("", None),
-        ("&lt;&lt;HKDevice: 0x28&gt;&gt;", None),
+        ("", WITHOUT_DEVICE),
+        ("&lt;&lt;HKDevice: 0x28&gt;&gt;", WITHOUT_DEVICE),
         (
             "&lt;&lt;HKDevice: 0x28&gt;, name:Ada's pods, manufacturer:A, model:P&gt;",
             DeviceClue(manufacturer="A", model="P"),
@@ -247,6 +250,25 @@ def test_the_pointer_of_a_device_is_no_identity():
     first, second = readings(export(record(), record(device=other)))
 
     assert first.device == second.device
+
+
+def test_sources_without_a_device_are_told_apart_also_when_tried_again():
+    found = readings(
+        export(
+            record(device="", source="Ada Lovelace"),
+            record(device="", source="Diary"),
+            record(device="", source="Ada Lovelace", unit="furlong"),
+        )
+    )
+    refused = found[-1].payload
+    refused["attributes"]["unit"] = "count/min"
+
+    [again] = parse(refused, received_at=NOW)
+
+    first, second = found[0].device, found[1].device
+    assert first != second
+    assert again.device == first
+    assert not any(first._replace(source=None))
 
 
 def test_names_accounts_and_links_reach_neither_a_reading_nor_a_refusal():

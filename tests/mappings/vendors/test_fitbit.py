@@ -272,6 +272,70 @@ def test_totals_that_miss_the_levels_are_kept_and_flagged():
     assert night.components[0] == Component("sleep-duration", 30, "min")
 
 
+def segment(time: str, level: str, seconds: int) -> object:
+    return {"dateTime": time, "level": level, "seconds": seconds}
+
+
+def test_the_stages_of_an_hour_that_comes_twice_follow_one_another():
+    sent = {
+        "logId": 1,
+        "startTime": "2024-10-27T00:00:00.000",
+        "endTime": "2024-10-27T06:00:00.000",
+        "type": "stages",
+        "levels": {
+            "data": [
+                segment("2024-10-27T00:00:00.000", "light", 7200),
+                segment("2024-10-27T02:00:00.000", "deep", 3600),
+                segment("2024-10-27T02:00:00.000", "rem", 3600),
+                segment("2024-10-27T03:00:00.000", "light", 10800),
+            ]
+        },
+    }
+
+    night = one({"sleep": [sent]}, BERLIN)
+
+    hours = [part.offset_ms for part in night.components if part.offset_ms is not None]
+    assert hours == [0, 7_200_000, 10_800_000, 14_400_000]
+    assert night.flags == ("zone-disputed",)
+
+
+def test_a_night_that_ends_in_the_second_pass_of_an_hour_ends_when_it_is_over():
+    sent = {
+        "logId": 1,
+        "startTime": "2024-10-27T00:00:00.000",
+        "endTime": "2024-10-27T02:30:00.000",
+        "duration": 12_600_000,
+        "minutesAsleep": 210,
+        "levels": {"data": [segment("2024-10-27T00:00:00.000", "light", 12600)]},
+    }
+
+    night = one({"sleep": [sent]}, BERLIN)
+
+    assert (night.end, night.flags) == ("2024-10-27T02:30:00+01:00", ("zone-disputed",))
+
+
+def test_a_minute_that_comes_again_is_of_the_second_pass_of_the_hour():
+    times = ("01:59:00", "02:30:00", "02:30:00", "02:31:00", "03:10:00")
+    sent = {
+        "activities-heart": [{"dateTime": "2024-10-27"}],
+        "activities-heart-intraday": {
+            "dataset": [{"time": time, "value": 60} for time in times],
+            "datasetInterval": 1,
+            "datasetType": "minute",
+        },
+    }
+
+    found = readings(sent, BERLIN)
+
+    assert [(r.start, r.flags) for r in found] == [
+        ("2024-10-27T01:59:00+02:00", ()),
+        ("2024-10-27T02:30:00+02:00", ("zone-disputed",)),
+        ("2024-10-27T02:30:00+01:00", ("zone-disputed",)),
+        ("2024-10-27T02:31:00+01:00", ("zone-disputed",)),
+        ("2024-10-27T03:10:00+01:00", ()),
+    ]
+
+
 def test_an_hour_that_the_clocks_show_twice_is_disputed():
     log = {
         "logId": 7,
@@ -530,7 +594,7 @@ def test_an_empty_file_is_accounted_for():
 def test_an_unknown_member_is_refused_and_kept():
     refused = one({"novel": [1]})
 
-    assert (refused.reason, refused.position) == (Reason.UNKNOWN_KIND, "$.novel")
+    assert (refused.reason, refused.position) == (Reason.UNKNOWN_KIND, "$.?")
     assert one(refused.payload).reason is Reason.UNKNOWN_KIND
 
 

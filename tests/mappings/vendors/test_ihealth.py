@@ -359,8 +359,8 @@ def test_an_unknown_number_and_an_unknown_list_are_refused():
     )
 
     assert [(r.position, r.reason) for r in found if isinstance(r, Refusal)] == [
-        ("$.SRDataList[0].Dreams", Reason.UNKNOWN_KIND),
-        ("$.FoodDataList", Reason.UNKNOWN_KIND),
+        ("$.SRDataList[0].?", Reason.UNKNOWN_KIND),
+        ("$.?", Reason.UNKNOWN_KIND),
     ]
 
 

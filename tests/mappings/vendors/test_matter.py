@@ -420,6 +420,15 @@ def test_a_type_of_device_that_is_no_number_is_none(type_):
     assert measured(message(node(clusters))) == [("contact", "closed", "")]
 
 
+def test_a_name_that_no_table_has_is_in_no_position():
+    sent = message({"attributes": {"Jane": {"Roe": {"0": 1}, "1026": {"0": 2150}}}})
+
+    assert [r.position for r in readings(sent)] == [
+        "$.payload.attributes.?.?",
+        "$.payload.attributes.?.TemperatureMeasurement.measuredValue",
+    ]
+
+
 def test_a_retained_message_has_no_time():
     sent = message(node({"TemperatureMeasurement": {"measuredValue": 1}}), retain=True)
 

@@ -692,6 +692,27 @@ def test_what_is_no_answer_is_refused(payload):
     assert refusal.reason in {Reason.MALFORMED, Reason.UNKNOWN_KIND}
 
 
+def test_a_name_that_no_table_has_is_in_no_position():
+    course = {"Jane Roe 1970": {"steps": 5, "duration": 60}}
+    stretch = {
+        "state": 1,
+        "startdate": 1736928000,
+        "enddate": 1736928600,
+        "hr": {"Jane Roe": 50},
+        "Jane Roe": {"1736928000": 1},
+    }
+    body = {"timezone": "UTC"}
+
+    [of_course] = readings({"status": 0, "body": body | {"series": course}})
+    of_night = readings({"status": 0, "body": body | {"series": [stretch]}})
+
+    assert of_course.position == "$.body.series.?"
+    assert [r.position for r in of_night if isinstance(r, Refusal)] == [
+        "$.body.series[0].hr.?",
+        "$.body.series[0].?",
+    ]
+
+
 def test_an_unknown_number_of_a_day_is_refused_and_the_rest_kept():
     day = {"date": "2025-01-15", "timezone": "UTC", "steps": 1, "aura": 2, "mood": "x"}
 
@@ -699,7 +720,7 @@ def test_an_unknown_number_of_a_day_is_refused_and_the_rest_kept():
 
     assert (steps.kind, refusal.position, refusal.reason) == (
         "steps-24h",
-        "$[0].aura",
+        "$[0].?",
         Reason.UNKNOWN_KIND,
     )
 

@@ -303,6 +303,12 @@ def test_what_is_not_understood_is_refused_and_kept_alone(member, value, reason)
     assert refusal.payload == message(last_seen=SEEN, **{member: value})
 
 
+def test_a_name_that_no_table_has_is_in_no_position():
+    refusal = one(message(last_seen=SEEN, **{"Jane Roe " * 50: 7}))
+
+    assert (refusal.position, refusal.reason) == ("$.payload.?", Reason.UNKNOWN_KIND)
+
+
 def test_a_refusal_can_be_tried_again():
     refusal = one(message(humidity=44))
 

@@ -16,6 +16,10 @@ from consent.part_2 import TAG
 Row = tuple[str, tuple[str, ...]]
 """Confidentiality and sensitivities."""
 
+PHYSICAL_ACTIVITY = (
+    "http://hl7.org/fhir/us/physical-activity/CodeSystem/pa-temporary-codes"
+)
+
 _MENTAL_HEALTH: Row = ("R", ("MH",))
 _SUICIDE_RISK: Row = ("V", ("MH", "PSYTHPN"))
 _ALCOHOL: Row = ("R", ("ETHUD",))
@@ -42,6 +46,9 @@ _LOINC_LABELS: tuple[tuple[str, Row], ...] = (
 
 CODE_LABELS: Mapping[Coding, Row] = {
     (LOINC, code): row for codes, row in _LOINC_LABELS for code in codes.split()
+} | {
+    # What a person says of her mood.
+    (MEASUREMENT, "mood-valence"): _MENTAL_HEALTH,
 }
 
 _NORMAL = (
@@ -83,6 +90,39 @@ _NORMAL = (
     # The device itself.
     (MDC, "67996"),
     (MEASUREMENT, "battery-voltage battery-low link-quality device-temperature"),
+    # What further vendors and rooms report.
+    (LOINC, "101693-0 101694-8 101695-5 103207-7 11524-6 77196-4 60830-7"),
+    (LOINC, "73964-9 101683-1 101684-9 101685-6 101686-4 93833-2 41905-1"),
+    (LOINC, "112426-2 112431-2 112430-4 103210-1 103220-0 103221-8"),
+    (LOINC, "103214-3 103216-8"),
+    (MEASUREMENT, "heart-rate-series hrv-rmssd-maximum hrv-rmssd-series"),
+    (MEASUREMENT, "rr-interval-series ecg-classification ppg-classification"),
+    (MEASUREMENT, "vascular-age atrial-fibrillation-burden skin-temperature"),
+    (MEASUREMENT, "skin-temperature-baseline extracellular-water-mass"),
+    (MEASUREMENT, "intracellular-water-mass visceral-fat-index"),
+    (MEASUREMENT, "basal-metabolic-rate electrodermal-activity"),
+    (MEASUREMENT, "distance-cycling distance-swimming speed power"),
+    (MEASUREMENT, "wheelchair-pushes activity-duration"),
+    (MEASUREMENT, "metabolic-equivalent-minutes metabolic-equivalent"),
+    (MEASUREMENT, "restless-periods restless-duration"),
+    (MEASUREMENT, "breathing-disturbance-index sleep-cycles sleep-movement nap"),
+    (MEASUREMENT, "oura-sleep-score withings-sleep-score fitbit-sleep-score"),
+    (MEASUREMENT, "garmin-sleep-score whoop-sleep-performance"),
+    (MEASUREMENT, "whoop-sleep-consistency garmin-stress-level"),
+    (MEASUREMENT, "garmin-stress-level-mean garmin-stress-level-maximum"),
+    (MEASUREMENT, "garmin-body-battery garmin-body-battery-minimum"),
+    (MEASUREMENT, "garmin-body-battery-maximum garmin-body-battery-charged"),
+    (MEASUREMENT, "garmin-body-battery-drained garmin-training-readiness"),
+    (MEASUREMENT, "garmin-fitness-age oura-readiness-score oura-activity-score"),
+    (MEASUREMENT, "whoop-recovery-score whoop-strain stress-low-duration"),
+    (MEASUREMENT, "stress-medium-duration stress-high-duration rest-duration"),
+    (MEASUREMENT, "rest-and-sleep-duration screen-time screen-unlocks"),
+    (MEASUREMENT, "noise-level-series volatile-organic-compounds-index"),
+    (MEASUREMENT, "air-quality-index bed-presence signal-strength"),
+    (MEASUREMENT, "device-wear-duration device-worn battery-charging"),
+    (MEASUREMENT, "device-clock-offset device-available"),
+    (MDC, "131329 8454255 8454246 8519691 67976 531976"),
+    (PHYSICAL_ACTIVITY, "DeviceActivePercentage"),
     # Device types: measuring system, specialisations, hub; none reveals a condition.
     (MDC, "65573 528388 528390 528391 528392 528397 528399 528404 528425 528455"),
     (MDC, "531981"),

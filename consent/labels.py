@@ -28,7 +28,7 @@ from consent.label_tables import (
     TYPE_LABELS,
 )
 
-LABELLER_VERSION = "2"
+LABELLER_VERSION = "3"
 """Part of every decision; a change of the tables is a new version."""
 
 POLICY_TAGS = frozenset(POLICY_OBLIGATIONS)

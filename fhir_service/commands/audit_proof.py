@@ -83,7 +83,7 @@ def _bundle(
         return proofs.bundle(reader, found, [one.read_bytes() for one in earlier])
 
 
-def verifier(_: Settings) -> None:
+def verifier(settings: Settings) -> None:  # noqa: ARG001 - as every command takes them
     """Print the program that checks a bundle: one file of plain Python."""
     click.echo(Path(verify_proof.__file__).read_text(encoding="utf-8"), nl=False)
 

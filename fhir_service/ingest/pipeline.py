@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
+from conformance import fhir_json
 from fhir_service.access import Gate
 from fhir_service.ingest.candidates import Candidate
 from fhir_service.ingest.collecting import Collecting
@@ -17,7 +18,7 @@ from fhir_service.ingest.delivery import Delivery
 from fhir_service.ingest.device_metrics import DeviceMetrics
 from fhir_service.ingest.observing import Known, Observing
 from fhir_service.ingest.receipt import Fate, Item, Receipt
-from fhir_service.ingest.recognition import DELETED, Recognition
+from fhir_service.ingest.recognition import DELETED, STALE, Recognition
 from fhir_service.ingest.refused import NOT_KEPT, NOT_KEPT_DETAIL, Keeper
 from fhir_service.ingest.resolve import Resolver, Unresolved, Wearer
 from fhir_service.ingest.unit_devices import UnitDevices
@@ -90,6 +91,7 @@ class Batch:
     ) -> None:
         self._transaction = transaction
         self._delivery = delivery
+        self._repository = repository
         self._secret = repository.content_secret
         self._no_unit = repository.blind.source("no device", delivery.source)
         self._refused = refused
@@ -154,6 +156,8 @@ class Batch:
     def _deleted(self, deletion: Deletion) -> None:
         wearer = self._resolver.wearer(_as_measured(deletion, self._delivery))
         if isinstance(wearer, Unresolved) or wearer.stranger is not None:
+            if not deletion.records:
+                return
             why = wearer if isinstance(wearer, Unresolved) else wearer.stranger
             self._refuse(_undeletable(deletion, why or _UNKNOWN_ID), SHARED)
             return
@@ -164,7 +168,8 @@ class Batch:
             if not old.deleted:
                 self._observing.delete(old)
         if not found:
-            self._refuse(_undeletable(deletion, _UNKNOWN_ID), wearer.state.key)
+            if deletion.records:
+                self._refuse(_undeletable(deletion, _UNKNOWN_ID), wearer.state.key)
             return
         is_news = not all(old.deleted for old in found)
         self.receipt.add(
@@ -342,6 +347,7 @@ class Batch:
             known,
             [one.candidate for one in rooted if one.is_permitted],
             self._delivery,
+            self._is_stale,
         )
         for candidate, constants, is_permitted in rooted:
             if is_permitted:
@@ -355,6 +361,12 @@ class Batch:
             self._observing.amend(key, candidate, old, known)
             self.changes.append(Change(candidate, old))
         recognition.remember()
+
+    def _is_stale(self, stored: Stored) -> bool:
+        """Whether what is stored says itself that its time is not its own."""
+        body = fhir_json.loads(self._repository.body(self._transaction, stored))
+        tags = body.get("meta", {}).get("tag", ())
+        return any(tag.get("code") == STALE for tag in tags)
 
     def _rooted(self, decided: Sequence[_Decided], known: Known) -> Sequence[_Decided]:
         """Return the same, where what was taken from a withheld one names none."""

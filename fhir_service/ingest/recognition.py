@@ -4,7 +4,7 @@ A content that the source has once sent under a key is not news again: so each r
 changes nothing, whatever was corrected in between and in how many transactions.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from fhir_service.ingest.candidates import Candidate
@@ -18,6 +18,9 @@ from fhir_service.storage.resources import Stored
 
 CORRECTED = "corrected-since"
 """Reason of a duplicate that was tried again and is older than what is stored."""
+
+STALE = "stale"
+"""The flag of a value at a time that is not its own."""
 
 DELETED = "deleted"
 """Reason of a duplicate whose Observation was deleted: it does not come back."""
@@ -39,15 +42,17 @@ class Recognition:
 
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - what it decides by
         self,
         transaction: Transaction,
         key: int,
         known: Known,
         candidates: Sequence[Candidate],
         delivery: Delivery,
+        is_stale: Callable[[Stored], bool],
     ) -> None:
         self._delivery = delivery
+        self._is_stale = is_stale
         self._transaction = transaction
         self._key = key
         self._known = known
@@ -80,7 +85,7 @@ class Recognition:
             old = self._version(at)
             if old is None:
                 return Fate.DUPLICATE, DELETED
-            if self._is_settled(old):
+            if self._is_settled(old) or self._is_worse(candidate, old):
                 return Fate.DUPLICATE, CORRECTED
             self.amended[at] = Amended(candidate, old)
         self._superseded.setdefault(at, set()).add(current)
@@ -95,6 +100,11 @@ class Recognition:
         return (
             delivery.of_batches is not None and old.batch_id not in delivery.of_batches
         )
+
+    def _is_worse(self, candidate: Candidate, old: Stored) -> bool:
+        """Whether what comes repeats an old value at a time that is not its own."""
+        flags = candidate.normalised.measurement.flags
+        return STALE in flags and not self._is_stale(old)
 
     def remember(self) -> None:
         """Record the contents that are no longer the current ones."""

@@ -126,6 +126,18 @@ _TALLY = Statement(
 )
 
 
+_SCOPE_TALLY = Statement(
+    text(
+        "INSERT INTO audit_scope_tally (organisation_id, hour, interaction, outcome, "
+        "events, released) "
+        "VALUES (:organisation, :hour, :interaction, :outcome, :events, :released) "
+        "ON CONFLICT (organisation_id, hour, interaction, outcome) DO UPDATE SET "
+        "events = audit_scope_tally.events + excluded.events, "
+        "released = audit_scope_tally.released + excluded.released"
+    )
+)
+
+
 @dataclass(kw_only=True)
 class _Names:
     """Names and patients that were met, so that each is looked up once."""
@@ -188,6 +200,7 @@ class AuditIndex:
     ) -> None:
         rows, patients, scopes = [], [], []
         tally: dict[tuple[int, int, int], list[int]] = {}
+        scoped: dict[tuple[int, int, int, int], list[int]] = {}
         for index, leaf in leaves:
             record = decoded(bytes(leaf))
             if record is None:
@@ -199,15 +212,15 @@ class AuditIndex:
             row = self._row(transaction, met, index, record)
             rows.append(row)
             patients += [(subject, index) for subject, _ in subjects]
-            scopes += [
-                (organisation, index)
-                for organisation in _scopes(row[7], [one for _, one in subjects])
-            ]
+            of_scope = _scopes(row[7], [one for _, one in subjects])
+            scopes += [(organisation, index) for organisation in of_scope]
             _count(tally, index, record)
+            _count_scopes(scoped, of_scope, record)
         transaction.copy(_ADD_ROW, "audit_row", ROW_COLUMNS, rows)
         transaction.copy(_ADD_PATIENT, "audit_patient", _PATIENT_COLUMNS, patients)
         transaction.copy(_ADD_SCOPE, "audit_scope", _SCOPE_COLUMNS, scopes)
         transaction.run_many(_TALLY, [(*at, *tally[at]) for at in tally])
+        transaction.run_many(_SCOPE_TALLY, [(*at, *scoped[at]) for at in scoped])
 
     def _row(
         self, transaction: Transaction, met: _Names, index: int, record: AuditRecord
@@ -317,6 +330,22 @@ def _scopes(actor: int, custodians: Iterable[int]) -> set[int]:
     """Return the organisations whose officers may see a row."""
     concerned = {one for one in (actor, *custodians) if one}
     return concerned or {EVERYBODY}
+
+
+def _count_scopes(
+    scoped: dict[tuple[int, int, int, int], list[int]],
+    organisations: Iterable[int],
+    record: AuditRecord,
+) -> None:
+    for organisation in organisations:
+        at = (
+            organisation,
+            record.time_us // HOUR_US,
+            INTERACTION_CODE[record.interaction],
+            OUTCOME_CODE[record.outcome],
+        )
+        events, released = scoped.get(at, (0, 0))
+        scoped[at] = [events + 1, released + len(record.disclosed)]
 
 
 def _count(

@@ -189,6 +189,8 @@ def find(
     snapshot: Snapshot, asked: AuditFilter, *, count: int, before: int | None = None
 ) -> list[int]:
     """Return leaf indexes, newest first, below `before`; `count` at most."""
+    if asked.scope is not None and _is_open(asked):
+        return _newest_of_scope(snapshot, asked, count, before)
     where = _where(snapshot, asked)
     if where.is_empty:
         return []
@@ -200,6 +202,37 @@ def find(
     )
     rows = snapshot.sql(text, where.values)
     return list(dict.fromkeys(int(index) for (index,) in rows))
+
+
+def _is_open(asked: AuditFilter) -> bool:
+    """Whether nothing but a time is asked for: the scope tells most then."""
+    time = AuditFilter(
+        since_us=asked.since_us, until_us=asked.until_us, scope=asked.scope
+    )
+    return asked == time
+
+
+def _newest_of_scope(
+    snapshot: Snapshot, asked: AuditFilter, count: int, before: int | None
+) -> list[int]:
+    """Return rows of a scope, each organisation's by its own index, newest first."""
+    found: set[int] = set()
+    for number in _scope_numbers(snapshot, asked.scope or ()):
+        where = _Where(_mark_of(snapshot))
+        where.source = "audit_scope s JOIN audit_row r ON r.leaf_index = s.leaf_index"
+        where.index = "s.leaf_index"
+        where.add("s.organisation_id = ?", number)
+        _of_time(snapshot, where, asked)
+        if where.is_empty:
+            return []
+        if before is not None:
+            where.add("s.leaf_index < ?", before)
+        text = (
+            f"SELECT s.leaf_index{where.text} "
+            f"ORDER BY s.leaf_index DESC LIMIT {int(count)}"
+        )
+        found.update(int(index) for (index,) in snapshot.sql(text, where.values))
+    return sorted(found, reverse=True)[:count]
 
 
 def count(snapshot: Snapshot, asked: AuditFilter) -> int:
@@ -361,7 +394,11 @@ def _is_only_time(asked: AuditFilter) -> bool:
         until_us=asked.until_us,
         interactions=asked.interactions,
         outcomes=asked.outcomes,
+        scope=asked.scope,
     )
+    # A row of two organisations is in the tallies of both.
+    if asked.scope is not None and len(asked.scope) > 1:
+        return False
     is_hourly = all(
         bound is None or bound % HOUR_US == 0
         for bound in (asked.since_us, asked.until_us)
@@ -375,6 +412,9 @@ def _from_tallies(
     hours = width_us // HOUR_US
     where = _Where(_mark_of(snapshot))
     where.source = "audit_tally"
+    if asked.scope is not None:
+        where.source = "audit_scope_tally"
+        where.one_of("organisation_id", _scope_numbers(snapshot, asked.scope))
     where.add("hour >= ?", (asked.since_us or 0) // HOUR_US)
     where.add("hour < ?", _ceil(asked.until_us))
     _coded(where, asked, "")
@@ -524,12 +564,17 @@ def _is_basis(text: str, asked: str) -> bool:
     return text == asked or (asked.endswith("/") and text.startswith(asked))
 
 
+def _scope_numbers(snapshot: Snapshot, scope: Sequence[str]) -> list[int]:
+    """Return the numbers of organisations, and that of what concerns nobody."""
+    numbers = (_number(snapshot, NameKind.ORGANISATION, one) for one in scope)
+    return [0, *(number for number in numbers if number is not None)]
+
+
 def _of_scope(snapshot: Snapshot, where: _Where, asked: AuditFilter) -> None:
     """Keep an officer to rows of her organisations, and of nobody's."""
     if asked.scope is None:
         return
-    numbers = [_number(snapshot, NameKind.ORGANISATION, one) for one in asked.scope]
-    known = [0, *(number for number in numbers if number is not None)]
+    known = _scope_numbers(snapshot, asked.scope)
     where.add(
         "EXISTS (SELECT 1 FROM audit_scope s WHERE s.leaf_index = "  # noqa: S608 - fixed texts
         f"{where.index} AND s.organisation_id IN ({','.join('?' * len(known))}))",

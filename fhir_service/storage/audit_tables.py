@@ -98,6 +98,20 @@ audit_tally = Table(
     sqlite_with_rowid=False,
 )
 
+audit_scope_tally = Table(
+    "audit_scope_tally",
+    metadata,
+    Column("organisation_id", Integer, nullable=False, comment="0: of nobody's"),
+    Column("hour", Integer, nullable=False, comment="hours since 1970"),
+    Column("interaction", SmallInteger, nullable=False),
+    Column("outcome", SmallInteger, nullable=False),
+    Column("events", Big, nullable=False),
+    Column("released", Big, nullable=False),
+    PrimaryKeyConstraint("organisation_id", "hour", "interaction", "outcome"),
+    comment="the same for each organisation whose officers may see the rows",
+    sqlite_with_rowid=False,
+)
+
 audit_explanation = Table(
     "audit_explanation",
     metadata,

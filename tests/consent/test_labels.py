@@ -4,7 +4,12 @@ from pathlib import Path
 import pytest
 
 from consent.codes import ACT_CODE, CONFIDENTIALITY, LEVELS, LOINC, MDC, MEASUREMENT
-from consent.label_tables import CODE_LABELS, NORMAL_CODES, TYPE_LABELS
+from consent.label_tables import (
+    CODE_LABELS,
+    NORMAL_CODES,
+    PHYSICAL_ACTIVITY,
+    TYPE_LABELS,
+)
 from consent.labels import (
     UNLABELLED,
     carried,
@@ -17,7 +22,12 @@ from consent.labels import (
 )
 
 KINDS = Path(__file__).parents[2] / "mappings" / "kinds.csv"
-SYSTEMS = {"loinc": LOINC, "mdc": MDC, "local": MEASUREMENT}
+SYSTEMS = {
+    "loinc": LOINC,
+    "mdc": MDC,
+    "local": MEASUREMENT,
+    "pa": PHYSICAL_ACTIVITY,
+}
 
 
 def observation(*codes, security=(), **more):

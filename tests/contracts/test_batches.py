@@ -267,6 +267,7 @@ ADDED_LATER = (
     "audit_patient",
     "audit_row",
     "audit_scope",
+    "audit_scope_tally",
     "audit_subject",
     "audit_tally",
     "audit_tile",

@@ -526,7 +526,7 @@ def test_with_an_identifier_of_the_source_the_time_may_be_corrected():
     [
         {"value": Number("72.0")},
         {"unit": "/s"},
-        {"start": "2026-01-05T09:00:00Z"},
+        {"start": "2026-01-05T09:00:01Z", "start_us": START_US + 1_000_000},
         {"end": "2026-01-05T09:00:00Z"},
         {"method": "m"},
         {"absent": "unknown"},

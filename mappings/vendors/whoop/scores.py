@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from mappings.code_system import WORKOUTS
-from mappings.measurement import Component, DeviceClue, Reading, Reason
+from mappings.measurement import Component, DeviceClue, Reading
 from mappings.payload import (
     Instant,
     Unreadable,
@@ -34,7 +34,6 @@ from mappings.vendors.whoop.shapes import (
 _DEVICE = DeviceClue(manufacturer="WHOOP", name="WHOOP")
 
 _IN_PROGRESS = "cycle in progress, to its last update"
-_WITHOUT_SLEEP = "A recovery has the times of its sleep, which did not come with it."
 _CALIBRATING = "WHOOP recovery, wearer still calibrating"
 
 Sleeps = Mapping[str, Span]
@@ -122,12 +121,15 @@ def _cycle(record: Record, _: Sleeps) -> Iterator[Reading]:
 def _recovery(record: Record, sleeps: Sleeps) -> Iterator[Reading]:
     members = record.members
     score = record.nested("score", RECOVERY_SCORE)
-    span = sleeps.get(text_of(members.get("sleep_id")) or "")
-    if span is None:
-        error = Unreadable(Reason.NO_TIME, _WITHOUT_SLEEP, "whoop-recovery-score")
-        yield record.refusal(error, score)
+    night = sleeps.get(text_of(members.get("sleep_id")) or "")
+    try:
+        span = night or Span(moment(members.get("created_at")))
+    except Unreadable as error:
+        yield record.refusal(error.of("whoop-recovery-score"), score)
         return
     said = _said(record, "#recovery", "sleep_id")
+    if night is None:
+        said["flags"] = ("stale",)
     absent = absence(record)
     if absent is not None:
         yield reading(

@@ -32,7 +32,7 @@ CYCLE_SCORE = Shape(
     fields=MappingProxyType(
         {
             "strain": Field("whoop-strain", "{score}"),
-            "kilojoule": Field("total-energy", "kJ", "whole cycle, rest included"),
+            "kilojoule": Field("active-energy", "kJ", "whole cycle, rest included"),
             "average_heart_rate": Field("heart-rate-mean", "/min"),
             "max_heart_rate": Field("heart-rate-maximum", "/min"),
         }

@@ -116,7 +116,7 @@ def test_what_the_patient_does_not_agree_to_is_withheld(
     result = importing(settings, file, "--json", patient="demo-patient-12")
 
     assert result.exit_code == 0
-    assert counts(result) == {"withheld": 2, "quarantined": 1}
+    assert counts(result) == {"withheld": 3}
 
 
 def test_a_truncated_file_keeps_what_could_be_read(filled, file, importing):

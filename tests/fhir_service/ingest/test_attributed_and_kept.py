@@ -35,7 +35,7 @@ def sender(clinic):
         "vendors",
         "system/Observation.c",
         organization=clinic.organization,
-        sources=("garmin", "health-connect", "open-mhealth"),
+        sources=("garmin", "health-connect", "open-mhealth", "whoop"),
     )
 
     def send(source, payload, *, named=True):
@@ -233,3 +233,36 @@ def test_provenance_names_the_gateway_and_the_parser(clinic):
     assert "gateway mqtt broker-1" in displays
     assert any("open-mhealth/" in one for one in displays)
     assert provenance["entity"][0]["role"] == "source"
+
+
+RECOVERY = {
+    "cycle_id": 1,
+    "sleep_id": "night-1",
+    "user_id": 7,
+    "created_at": "2026-11-05T11:25:44.774Z",
+    "updated_at": "2026-11-05T14:25:44.774Z",
+    "score_state": "SCORED",
+    "score": {"user_calibrating": False, "resting_heart_rate": 64},
+}
+NIGHT = {
+    "id": "night-1",
+    "user_id": 7,
+    "start": "2026-11-05T02:25:44.774Z",
+    "end": "2026-11-05T10:25:44.774Z",
+    "timezone_offset": "-05:00",
+    "nap": False,
+    "score_state": "PENDING_SCORE",
+}
+
+
+def test_a_recovery_alone_does_not_take_the_night_s_times_away(clinic, sender):
+    clinic.consented()
+    sender("whoop", {"sleeps": [NIGHT], "recoveries": [RECOVERY]})
+    before = clinic.found(f"Observation?patient={clinic.patient}&code=40443-4")
+
+    receipt = sender("whoop", {"recoveries": [RECOVERY]})
+
+    assert receipt["changed"] is False
+    assert "corrected-since" in {one.get("reason") for one in receipt["kinds"]}
+    assert clinic.found(f"Observation?patient={clinic.patient}&code=40443-4") == before
+    assert before[0]["effectivePeriod"]["start"] == "2026-11-04T21:25:44.774-05:00"

@@ -273,3 +273,23 @@ def test_what_has_no_explanation_is_found(busy, scope, is_of_patient):
     expected = {*unexplained, *([] if is_of_patient else [others[-1]])}
     assert found == sorted(expected, reverse=True)
     assert ask(busy, audit_search.count, asked) == len(expected)
+
+
+@pytest.mark.parametrize("scope", ["own", "other", "none"])
+def test_an_officer_s_rows_and_chart_are_those_of_her_scope(busy, scope):
+    name = {
+        "own": busy.organization,
+        "other": "Organization/b",
+        "none": "Organization/c",
+    }
+    open_, narrow = (
+        AuditFilter(scope=(name[scope],)),
+        AuditFilter(scope=(name[scope],), outcomes=tuple(Outcome)),
+    )
+
+    rows = ask(busy, audit_search.find, open_, count=10_000)
+    chart = ask(busy, audit_search.histogram, open_, width_us=HOUR_US)
+
+    assert rows == ask(busy, audit_search.find, narrow, count=10_000)
+    assert sum(one.events for one in chart) == len(rows)
+    assert ask(busy, audit_search.find, open_, count=2, before=rows[0]) == rows[1:3]

@@ -215,6 +215,14 @@ def test_what_is_not_understood_is_refused_and_can_be_tried_again(sent, reason):
     assert (refusal.reason, again.reason) == (reason, reason)
 
 
+def test_a_name_that_no_table_has_is_in_no_position():
+    sent = local(**{"Jane Roe": 4})
+
+    [refusal] = [r for r in readings(sent) if isinstance(r, Refusal)]
+
+    assert refusal.position == "$.body.?"
+
+
 def test_a_refused_value_of_a_device_of_its_own_keeps_whose_it_is():
     sent = [settings(), local(co2="408")]
 

@@ -374,3 +374,10 @@ def test_any_device_is_accounted_for(device):
 
     for reading in found:
         assert isinstance(reading, Measurement | Refusal | OutOfScope)
+
+
+def test_a_name_that_no_table_has_is_in_no_position():
+    found = list(parse(answer(station({"Jane Roe": 4})), received_at=NOW))
+
+    [refusal] = [r for r in found if isinstance(r, Refusal)]
+    assert refusal.position == "$.body.devices[0].dashboard_data.?"

@@ -325,7 +325,12 @@ ACCEPTED = {
         "payload": {"last_seen": 1736928000123, "humidity": 44},
     },
     "matter": [
-        {"attribute_path": "1/1026/0", "value": 2150, "unique_id": "unit-1", "read_at": AT},
+        {
+            "attribute_path": "1/1026/0",
+            "value": 2150,
+            "unique_id": "unit-1",
+            "read_at": AT,
+        },
     ],
     "netatmo": {
         "body": {

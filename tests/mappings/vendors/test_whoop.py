@@ -79,7 +79,7 @@ def test_a_cycle_in_progress_holds_to_its_last_update_and_says_so():
             "{score}",
             "cycle in progress, to its last update",
         ),
-        ("total-energy", "5505.9243", "kJ", "whole cycle, rest included"),
+        ("active-energy", "5505.9243", "kJ", "whole cycle, rest included"),
         ("heart-rate-maximum", "152", "/min", "cycle in progress, to its last update"),
         ("heart-rate-mean", "78", "/min", "cycle in progress, to its last update"),
     ]
@@ -91,7 +91,7 @@ def test_a_cycle_in_progress_holds_to_its_last_update_and_says_so():
             "99900001",
         )
     }
-    assert stored(found)["total-energy"] == "1315.94749 kcal"
+    assert stored(found)["active-energy"] == "1315.94749 kcal"
 
 
 def test_a_cycle_that_has_ended_ends_when_it_ended():
@@ -105,19 +105,25 @@ def test_a_cycle_that_has_ended_ends_when_it_ended():
     }
 
 
-def test_a_recovery_alone_waits_for_its_sleep():
-    recovery = sample("mirobody-recoveries.json")["input"]["data"][0]
+def test_a_recovery_alone_was_measured_before_its_time():
+    found = readings(sample("mirobody-recoveries.json"))
 
-    [refusal] = readings(sample("mirobody-recoveries.json"))
-
-    assert refusal == Refusal(
-        "$.input.data[0]",
-        Reason.NO_TIME,
-        "whoop-recovery-score",
-        "A recovery has the times of its sleep, which did not come with it.",
-        {"recoveries": [recovery]},
-        5,
-    )
+    assert values(found) == [
+        ("whoop-recovery-score", "90.0"),
+        ("hrv-rmssd", "43.195698"),
+        ("oxygen-saturation", "96.333336"),
+        ("wrist-temperature", "34.14417"),
+        ("resting-heart-rate", "64.0"),
+    ]
+    assert {(r.start, r.end, r.flags, r.source_id) for r in found} == {
+        (
+            "2026-01-15T04:33:34.635Z",
+            None,
+            ("stale",),
+            "00000000-0000-0000-0000-000000000002#recovery",
+        )
+    }
+    assert len(stored(found)) == 5
 
 
 def test_a_recovery_beside_its_sleep_has_the_times_of_the_sleep():
@@ -126,32 +132,19 @@ def test_a_recovery_beside_its_sleep_has_the_times_of_the_sleep():
 
     found = readings({"sleeps": [sleep], "recoveries": [recovery]})
 
-    of_recovery = [r for r in found if ".recoveries" in r.position]
-    assert values(of_recovery) == [
-        ("whoop-recovery-score", "90.0"),
-        ("hrv-rmssd", "43.195698"),
-        ("oxygen-saturation", "96.333336"),
-        ("wrist-temperature", "34.14417"),
-        ("resting-heart-rate", "64.0"),
-    ]
-    assert {(r.start, r.end, r.flags, r.source_id) for r in of_recovery} == {
-        (
-            "2026-01-14T01:15:26.770-08:00",
-            "2026-01-14T08:40:57.820-08:00",
-            (),
-            "00000000-0000-0000-0000-000000000002#recovery",
-        )
-    }
-    assert len(stored(of_recovery)) == 5
+    [rate] = [r for r in found if getattr(r, "kind", "") == "resting-heart-rate"]
+    assert (rate.start, rate.end, rate.flags) == (
+        "2026-01-14T01:15:26.770-08:00",
+        "2026-01-14T08:40:57.820-08:00",
+        (),
+    )
 
 
 def test_a_recovery_while_calibrating_says_so():
     recovery = sample("mirobody-recoveries.json")["input"]["data"][0]
-    sleep = sample("mirobody-sleeps.json")["input"]["data"][0]
     score = {"user_calibrating": True, "recovery_score": 44}
-    sent = {"sleeps": [sleep], "recoveries": [recovery | {"score": score}]}
 
-    [reading] = [r for r in readings(sent) if ".recoveries" in r.position]
+    [reading] = readings(recovery | {"score": score})
 
     assert reading.method == "WHOOP recovery, wearer still calibrating"
 
@@ -197,7 +190,7 @@ def test_a_night_is_one_session_and_a_respiratory_rate():
 
 @pytest.mark.parametrize(
     "name",
-    ["mirobody-cycles.json", "mirobody-sleeps.json"],
+    ["mirobody-cycles.json", "mirobody-recoveries.json", "mirobody-sleeps.json"],
 )
 def test_each_expected_value_of_the_samples_is_there(name):
     payload = sample(name)
@@ -264,6 +257,7 @@ def test_a_sport_has_our_name(name, ours):
     ("marks", "kind"),
     [
         ({"nap": False}, "sleep-session"),
+        ({"sleep_id": "s", "cycle_id": 1}, "whoop-recovery-score"),
         ({}, "whoop-strain"),
     ],
 )
@@ -285,37 +279,6 @@ def test_a_score_that_is_not_there_is_absent_with_its_reason(
         (r.kind, r.value, r.absent) for r in found if isinstance(r, Measurement)
     ] == [(kind, None, absent)]
     assert len(stored(found)) == 1
-
-
-@pytest.mark.parametrize(
-    ("state", "absent"), [("PENDING_SCORE", "temp-unknown"), ("UNSCORABLE", "unknown")]
-)
-def test_a_recovery_without_a_score_is_absent_at_the_times_of_its_sleep(state, absent):
-    sleep = {
-        "id": "s",
-        "nap": False,
-        "start": "2026-01-14T01:00:00Z",
-        "end": "2026-01-14T09:00:00Z",
-        "score_state": "SCORED",
-        "score": {},
-    }
-    recovery = {"sleep_id": "s", "cycle_id": 1, "score_state": state}
-
-    found = readings({"sleeps": [sleep], "recoveries": [recovery]})
-
-    assert [
-        (r.kind, r.value, r.absent, r.start, r.end)
-        for r in found
-        if isinstance(r, Measurement)
-    ] == [
-        (
-            "whoop-recovery-score",
-            None,
-            absent,
-            "2026-01-14T01:00:00Z",
-            "2026-01-14T09:00:00Z",
-        )
-    ]
 
 
 @pytest.mark.parametrize(
@@ -467,7 +430,7 @@ def test_any_json_is_read_or_refused_and_never_raises(payload):
     [
         ({"score_state": "SCORED", "start": None}, "whoop-strain"),
         (
-            {"sleep_id": "s", "cycle_id": 1, "created_at": "2026-01-14T10:00:00Z"},
+            {"sleep_id": "s", "cycle_id": 1, "created_at": None},
             "whoop-recovery-score",
         ),
         ({"nap": True, "start": None, "end": None}, "sleep-session"),

@@ -164,6 +164,26 @@ def _create_rows() -> None:
         **TABLE,
     )
     op.create_table(
+        "audit_scope_tally",
+        sa.Column(
+            "organisation_id", sa.Integer(), nullable=False, comment="0: of nobody's"
+        ),
+        sa.Column("hour", sa.Integer(), nullable=False, comment="hours since 1970"),
+        sa.Column("interaction", sa.SmallInteger(), nullable=False),
+        sa.Column("outcome", sa.SmallInteger(), nullable=False),
+        sa.Column("events", BIG, nullable=False),
+        sa.Column("released", BIG, nullable=False),
+        sa.PrimaryKeyConstraint(
+            "organisation_id",
+            "hour",
+            "interaction",
+            "outcome",
+            name=op.f("pk_audit_scope_tally"),
+        ),
+        comment="the same for each organisation whose officers may see the rows",
+        **TABLE,
+    )
+    op.create_table(
         "audit_explanation",
         sa.Column("leaf_index", BIG, nullable=False, autoincrement=False),
         sa.Column("code", sa.SmallInteger(), nullable=False, comment="0: unexplained"),

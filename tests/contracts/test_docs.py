@@ -73,7 +73,6 @@ from fhir_service.storage import keys, registrations
 from fhir_service.storage.engine import RESTART_PAGES
 from fhir_service.storage.tables import metadata
 from mappings import coverage
-from mappings.kinds import kinds
 from mappings.measurement import Reason
 from mappings.vendors.table import VENDORS
 

@@ -156,6 +156,7 @@ def _member(
         disputed = is_disputed and member in _DISPUTABLE
         flags = ("totals-disputed",) if disputed else ()
         yield record.measured(quantity, value, place, flags)
+        yield from record.replaced(quantity, place)
     elif member in HEART_RATES:
         yield from series.heart_rates(record, member, value, HEART_RATES[member])
     elif member in SERIES:

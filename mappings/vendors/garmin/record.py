@@ -3,12 +3,12 @@
 https://developer.garmin.com/gc-developer-program/health-api/
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from mappings.measurement import DeviceClue, Measurement, Reason
+from mappings.measurement import Deletion, DeviceClue, Measurement, Reason
 from mappings.payload import HOUR_US, SECOND_US, Instant, Unreadable, number
 from mappings.times import (
     Span,
@@ -102,6 +102,16 @@ class Record(NamedTuple):
         names = ENVELOPE.union(members)
         fields = {name: value for name, value in self.fields.items() if name in names}
         return {self.name: [fields]}
+
+    def replaced(self, quantity: Quantity, position: str) -> Iterator[Deletion]:
+        """Yield the deletion of what a part of the day had given of the same number.
+
+        A day that goes on is pushed again under its id, and is of another kind once it
+        is whole; it accounts for no record of its own.
+        """
+        if quantity.day_kind and self.is_day and self.source_id:
+            source_id = self.source_id + quantity.suffix
+            yield Deletion(position, source_id, quantity.kind, self.patient, 0)
 
     def measured(
         self,

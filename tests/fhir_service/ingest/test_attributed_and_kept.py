@@ -266,3 +266,18 @@ def test_a_recovery_alone_does_not_take_the_night_s_times_away(clinic, sender):
     assert "corrected-since" in {one.get("reason") for one in receipt["kinds"]}
     assert clinic.found(f"Observation?patient={clinic.patient}&code=40443-4") == before
     assert before[0]["effectivePeriod"]["start"] == "2026-11-04T21:25:44.774-05:00"
+
+
+def test_a_whole_day_replaces_the_part_of_it_that_came_before(clinic, sender):
+    clinic.consented()
+    part = {**daily("one", 4000), "durationInSeconds": 43_200}
+    sender("garmin", {"dailies": [part]})
+
+    receipt = sender("garmin", {"dailies": [daily("one", 9000)]})
+
+    found = clinic.found(f"Observation?patient={clinic.patient}&code=41950-7,55423-8")
+    assert [
+        (one["code"]["coding"][0]["code"], one["valueQuantity"]["value"])
+        for one in found
+    ] == [("41950-7", 9000)]
+    assert receipt["received"] == receipt["stored"] + receipt["outOfScope"]

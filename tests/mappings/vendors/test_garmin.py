@@ -11,6 +11,7 @@ from conformance.fhir_json import Number, dumps, loads_foreign
 from mappings.kinds import kinds
 from mappings.measurement import (
     Component,
+    Deletion,
     DeviceClue,
     Measurement,
     OutOfScope,
@@ -66,7 +67,7 @@ def of(name, **members):
 
 
 def one(name, **members):
-    [reading] = of(name, **members)
+    [reading] = [r for r in of(name, **members) if r.records]
     return reading
 
 
@@ -114,6 +115,15 @@ def test_each_user_of_a_body_is_told_apart():
 )
 def test_a_day_has_the_kinds_of_a_day_and_a_part_of_one_has_not(seconds, kind):
     assert one("dailies", steps=1, durationInSeconds=seconds).kind == kind
+
+
+def test_a_whole_day_takes_back_what_a_part_of_it_had_given():
+    [whole, gone] = of("dailies", steps=1, durationInSeconds=86_400)
+
+    assert whole.kind == "steps-24h"
+    assert gone == Deletion(
+        whole.position, whole.source_id, "steps", whole.patient, records=0
+    )
 
 
 @pytest.mark.parametrize(
@@ -668,7 +678,8 @@ def test_what_is_no_body_is_refused(payload):
 @needs_samples
 def test_the_days_that_were_seen_are_read():
     found = seen("radar-dailies.json")
-    first = {r.kind: r for r in found[:25] if isinstance(r, Measurement)}
+    told = [r for r in found if r.records]
+    first = {r.kind: r for r in told[:25] if isinstance(r, Measurement)}
 
     assert {
         kind: str(r.value)

@@ -223,6 +223,8 @@ def _addresses(settings: Settings) -> Table:
 
 _PATHS = (
     ("Home and login", "/"),
+    ("Compliance console", "/compliance"),
+    ("A patient's devices", "/devices"),
     ("FHIR R4", "/fhir"),
     ("CapabilityStatement", "/fhir/metadata"),
     ("Token endpoint", "/auth/token"),

@@ -32,6 +32,8 @@ _OPEN_APP = ("open-app", "/launch")
 _APPS = ("your-apps", "/apps")
 _FACTOR = ("second-factor", "/account/second-factor")
 _CONSOLE = ("compliance", "/compliance")
+"""For officers of an organization: the console shows what concerns it."""
+
 
 DEVICES_LINK: Final = ("devices", "/devices")
 """For patients, and for those who act for an organization."""
@@ -177,6 +179,8 @@ class Home:
 def actions(account: Account) -> tuple[tuple[str, str], ...]:
     """Return what a person can do here: (text, path)."""
     found = ROLE_LINKS[Role(account.role)]
+    if account.organization is None:
+        found = tuple(link for link in found if link != _CONSOLE)
     if acts_for(account.role, account.organization) is not None:
         found = (*found, DEVICES_LINK)
     return (*found, EMERGENCY_LINK) if break_glass.may_attest(account) else found

@@ -13,7 +13,7 @@ from consent import labels
 from fhir_service.storage.rows import public_id
 from mappings.device import device_resource
 from mappings.kinds import Coding, Effective, Kind, ValueType, kinds
-from mappings.measurement import Component, DeviceClue, Measurement
+from mappings.measurement import Component, DeviceClue, Measurement, Samples
 from mappings.normalise import Normalised, normalise
 from mappings.observation import render
 from mappings.provenance import Agent, provenance_resource
@@ -175,8 +175,13 @@ class Corpus:
             for number in range(self.random.randrange(4, 30)):
                 yield Component(name, self.value(part), "", offset_ms=number * 30_000)
 
-    def value(self, kind: Kind) -> Number | str | None:
+    def value(self, kind: Kind) -> Number | str | Samples | None:
         """Return a value of the form that the kind has."""
+        if kind.value is ValueType.SAMPLES:
+            some = range(self.random.randrange(10, 60))
+            return Samples(1000, tuple(self.number(kind) for _ in some))
+        if kind.value is ValueType.STRING:
+            return f"{self.random.randrange(9)}.{self.random.randrange(99)}"
         if kind.value is ValueType.CODE:
             return self.random.choice(list(kind.values))
         if kind.value is ValueType.BOOLEAN:

@@ -33,7 +33,7 @@ def small(tmp_path):
     if made.returncode:
         pytest.skip("a file system in memory needs the right to mount one")
     yield folder
-    subprocess.run(["umount", str(folder)], check=False)  # noqa: S603, S607
+    subprocess.run(["umount", "-l", str(folder)], check=False)  # noqa: S603, S607
 
 
 def fill(folder):

@@ -1,5 +1,6 @@
 """What is kept of refused parts: once for each client, counted, and not without end."""
 
+import pytest
 from sqlalchemy import select
 from worlds import heart_rate
 
@@ -8,6 +9,20 @@ from fhir_service.ingest.retry import retry
 from fhir_service.storage import quarantines
 from fhir_service.storage.statement import Statement
 from fhir_service.storage.tables import quarantine
+
+
+@pytest.fixture
+def either(either):
+    """Return a clinic whose patient lets its gateway collect everything."""
+    either.consented()
+    return either
+
+
+@pytest.fixture
+def clinic(clinic):
+    """Return a clinic whose patient lets its gateway collect everything."""
+    clinic.consented()
+    return clinic
 
 
 def waiting(clinic):

@@ -81,7 +81,7 @@ def test_a_content_that_one_payload_has_replaced_is_remembered(clinic, again):
     receipt = clinic.deliver(*sent(again))
 
     assert receipt["duplicate"] == 1
-    assert value(clinic) == (62, "1")
+    assert value(clinic) == (62, "3")
 
 
 def test_a_correction_of_what_was_deleted_does_not_bring_it_back(clinic):

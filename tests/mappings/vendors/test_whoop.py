@@ -380,38 +380,33 @@ def test_the_schema_takes_what_is_read(payload):
     assert list(Draft202012Validator(SCHEMA).iter_errors(payload)) == []
 
 
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(
-            st.sampled_from(
-                [
-                    "records",
-                    "score",
-                    "nap",
-                    "start",
-                    "end",
-                    "score_state",
-                    "sleep_id",
-                    "cycle_id",
-                    "id",
-                    "type",
-                    "stage_summary",
-                    "strain",
-                    "timezone_offset",
-                    "trace_id",
-                    "input",
-                    "data",
-                    "data_type",
-                    "sport_name",
-                ]
-            ),
-            inner,
-            max_size=5,
-        )
-    ),
-    max_leaves=20,
+KEYS = st.sampled_from(
+    [
+        "records",
+        "score",
+        "nap",
+        "start",
+        "end",
+        "score_state",
+        "sleep_id",
+        "cycle_id",
+        "id",
+        "type",
+        "stage_summary",
+        "strain",
+        "timezone_offset",
+        "trace_id",
+        "input",
+        "data",
+        "data_type",
+        "sport_name",
+    ]
+)
+LEAVES = st.none() | st.booleans() | st.integers() | st.text(max_size=5)
+JSON = st.deferred(
+    lambda: (
+        LEAVES | st.lists(JSON, max_size=3) | st.dictionaries(KEYS, JSON, max_size=5)
+    )
 )
 
 

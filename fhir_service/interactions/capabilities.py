@@ -173,6 +173,7 @@ _AUDIT_EVENT = ServedType(
         )
     ),
     interaction_notes=NOTES["AuditEvent"],
+    parameter_notes=PARAMETER_NOTES,
     versioning="no-version",
     conditional_read="not-supported",
 )

@@ -15,7 +15,7 @@ from conformance import fhir_json
 from conformance.issues import FHIRError, IssueType
 from fhir_service.auth.bearer import Grant
 from fhir_service.exchange import Services
-from fhir_service.ingest import sources
+from fhir_service.ingest import phd, sources
 from fhir_service.ingest.files import Progress, import_file
 from fhir_service.ingest.receipt import Fate, Receipt
 from fhir_service.storage import file_imports
@@ -51,6 +51,8 @@ class Importing:
             FHIRError: `not-supported` for a source that nobody knows.
 
         """
+        if self.source == phd.SOURCE:
+            return phd.PARSER
         with self.services.database.read() as snapshot:
             vendor = sources.find(snapshot, self.source)
         if vendor is None:

@@ -175,3 +175,42 @@ def test_a_patient_may_be_named_as_a_reference(filled, file, importing):
 
 def test_every_fate_has_words_for_people():
     assert set(_WORDS) == set(Fate)
+
+
+PHD = {
+    "resourceType": "Bundle",
+    "type": "transaction",
+    "entry": [
+        {
+            "fullUrl": "urn:uuid:0f1e2d3c-0000-4000-8000-000000000001",
+            "resource": {
+                "resourceType": "Observation",
+                "status": "final",
+                "identifier": [{"value": "spo2-1"}],
+                "code": {
+                    "coding": [
+                        {"system": "urn:iso:std:iso:11073:10101", "code": "150456"}
+                    ]
+                },
+                "subject": {"reference": "Patient/sisansarahId"},
+                "effectiveDateTime": "2025-01-05T10:00:00Z",
+                "valueQuantity": {
+                    "value": 97,
+                    "system": "http://unitsofmeasure.org",
+                    "code": "%",
+                },
+            },
+        }
+    ],
+}
+
+
+def test_what_a_health_gateway_has_written_is_imported(filled, tmp_path, fhir_service):
+    file = tmp_path / "upload.json"
+    file.write_text(json.dumps(PHD))
+    words = ("import", "hl7-phd", str(file), "--patient", "demo-patient-01", "--json")
+
+    first, second = fhir_service(filled, *words), fhir_service(filled, *words)
+
+    assert first.exit_code == 0, first.stderr
+    assert (counts(first), counts(second)) == ({"stored": 1}, {"duplicate": 1})

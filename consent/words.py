@@ -2,8 +2,8 @@
 
 * `sentences.csv`: what is said; in braces, what is put in.
 * `plain_codes.csv`: codes of consents in plain words: actions, purposes, levels of
-  confidentiality, sensitivities, resource types, and the LOINC codes that our
-  labeller knows as sensitive.
+  confidentiality, sensitivities, resource types, and the LOINC codes and our own
+  kinds that our labeller knows as sensitive.
 """
 
 import csv
@@ -18,6 +18,7 @@ from consent.codes import (
     CONFIDENTIALITY,
     CONSENT_ACTION,
     LOINC,
+    MEASUREMENT,
     RESOURCE_TYPES,
 )
 from consent.formula import Coding
@@ -33,6 +34,7 @@ SYSTEMS: Mapping[str, str] = MappingProxyType(
         "sensitivity": ACT_CODE,
         "type": RESOURCE_TYPES,
         "loinc": LOINC,
+        "measurement": MEASUREMENT,
     }
 )
 """Part of plain_codes.csv → the system of its codes."""

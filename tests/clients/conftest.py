@@ -36,7 +36,6 @@ class Practice:
         organization: The reference of the organisation.
         patient: Id of the patient.
         observations: Ids of the patient's 25 Observations, the newest first.
-        token: A bearer token for everything.
         system: Of the identifiers of Patients that `person` makes.
 
     """
@@ -45,12 +44,16 @@ class Practice:
     organization: str
     patient: str
     observations: tuple[str, ...]
-    token: str
     system: str = "https://clinic.example/patients"
 
     @property
     def base(self) -> str:
         return self.service.base
+
+    @property
+    def token(self) -> str:
+        """Return a new bearer token for everything; one lives for minutes only."""
+        return self.service.token("keeper", SCOPE)
 
     def person(self, value: str) -> dict[str, Any]:
         """Return a Patient of the practice that no other test has."""
@@ -94,5 +97,4 @@ def practice(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Practice]:
             organization=organization,
             patient=id_,
             observations=tuple(reversed(made)),
-            token=token,
         )

@@ -15,16 +15,20 @@ CLIENT = "fhirclient-py"
 
 
 @pytest.fixture(scope="module")
-def smart(practice):
+def registered(practice):
+    practice.service.register(CLIENT, "system/*.cruds", practice.organization)
+    return practice.service
+
+
+@pytest.fixture
+def smart(registered, practice):
     """Return the client, authorized as a backend service by a signed assertion."""
-    service = practice.service
-    service.register(CLIENT, "system/*.cruds", practice.organization)
     made = FHIRClient(
         settings={
             "app_id": CLIENT,
             "api_base": practice.base,
             "scope": "system/*.read system/*.write",
-            "jwt_token": service.assertion(CLIENT),
+            "jwt_token": registered.assertion(CLIENT),
         }
     )
     made.prepare()

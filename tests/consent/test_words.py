@@ -14,6 +14,8 @@ from consent.codes import (
     CONFIDENTIALITY,
     CONSENT_ACTION,
     LEVELS,
+    LOINC,
+    MEASUREMENT,
     PURPOSES,
     RESOURCE_TYPES,
     SELECTABLE_SENSITIVITIES,
@@ -38,7 +40,8 @@ ACCEPTED = {
     "level": [(CONFIDENTIALITY, code) for code in LEVELS],
     "sensitivity": [(ACT_CODE, code) for code in SELECTABLE_SENSITIVITIES],
     "type": [(RESOURCE_TYPES, name) for name in type_names()],
-    "loinc": list(CODE_LABELS),
+    "loinc": [coding for coding in CODE_LABELS if coding[0] == LOINC],
+    "measurement": [coding for coding in CODE_LABELS if coding[0] == MEASUREMENT],
 }
 """Part of plain_codes.csv → the codings that it must have."""
 
@@ -49,6 +52,7 @@ QUESTIONS = {
     "sensitivity": "ask.sensitivity",
     "type": "ask.class",
     "loinc": "ask.code",
+    "measurement": "ask.code",
 }
 """Part of plain_codes.csv → the question that its codes answer."""
 
@@ -75,6 +79,10 @@ PARTS = {
     "year": {"en": "2026", "es": "2026"},
     "zone": {"en": "UTC", "es": "UTC"},
 }
+
+
+def test_the_labeller_knows_codes_of_no_other_system():
+    assert {system for system, _ in CODE_LABELS} <= set(SYSTEMS.values())
 
 
 def missed(language, blocks):

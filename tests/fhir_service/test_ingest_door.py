@@ -257,6 +257,7 @@ def test_the_good_readings_around_a_bad_one_are_kept(clinic):
 
 
 def test_the_same_bad_part_is_kept_once_however_often_it_comes(clinic):
+    clinic.consented()
     bad = heart_rate(1, "user-1", value=-5)
 
     for _ in range(3):

@@ -70,11 +70,12 @@ def origin_of(keys: Keys) -> str:
 
 def signer(keys: Keys, clock: Callable[[], int]) -> audit_log.Sign:
     """Return what signs a head: (size, root) → note."""
-    origin, key = origin_of(keys), keys.audit_signing
+    origin = origin_of(keys)
+    signed = checkpoint.signer(origin, keys.audit_signing)
 
     def sign(size: int, root: bytes) -> str:
         made = Checkpoint(origin=origin, size=size, root=root, time_us=clock())
-        return checkpoint.sign(made, key).decode()
+        return signed(made).decode()
 
     return sign
 

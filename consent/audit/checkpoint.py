@@ -10,7 +10,7 @@ https://c2sp.org/tlog-checkpoint · https://c2sp.org/signed-note
 import base64
 import binascii
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -78,7 +78,7 @@ class Checkpoint:
     def time(self) -> str:
         """When it was made, as an instant of ISO 8601."""
         instant = _EPOCH + timedelta(microseconds=self.time_us)
-        return instant.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        return f"{instant.replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
 
     def text(self) -> str:
         """Return the text that is signed."""
@@ -124,13 +124,26 @@ def sign(checkpoint: Checkpoint, key: Ed25519PrivateKey) -> bytes:
         ValueError: for an origin that a note cannot carry.
 
     """
-    origin = checkpoint.origin
+    return signer(checkpoint.origin, key)(checkpoint)
+
+
+def signer(origin: str, key: Ed25519PrivateKey) -> Callable[[Checkpoint], bytes]:
+    """Return what signs the checkpoints of one log.
+
+    Raises:
+        ValueError: for an origin that a note cannot carry.
+
+    """
     if not origin or not origin.isprintable() or " " in origin or "+" in origin:
         raise ValueError("an origin is printable, without spaces and plus signs")
-    text = checkpoint.text()
     id_ = key_id(origin, key.public_key())
-    signature = base64.b64encode(id_ + key.sign(text.encode())).decode()
-    return f"{text}\n{_DASH}{origin} {signature}\n".encode()
+
+    def signed(checkpoint: Checkpoint) -> bytes:
+        text = checkpoint.text()
+        signature = base64.b64encode(id_ + key.sign(text.encode())).decode()
+        return f"{text}\n{_DASH}{origin} {signature}\n".encode()
+
+    return signed
 
 
 def verify(note: bytes, *, origin: str, public_key: Ed25519PublicKey) -> Checkpoint:

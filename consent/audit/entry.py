@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
+from ipaddress import IPv4Address
 from operator import attrgetter
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -26,9 +27,13 @@ from consent.audit.versions import (
     unpack_seqs,
     varint,
 )
+from consent.audit.words import expand, shorten
 
-VERSION = 1
+VERSION = 2
 """First byte of every entry; another layout gets another number."""
+
+READABLE = frozenset({1, VERSION})
+"""Versions that are read."""
 
 PSEUDONYM_LENGTH = 16
 """Bytes of a patient's keyed pseudonym."""
@@ -187,8 +192,9 @@ _TEXTS = (
     (6, "user_agent", 256),
     (7, "reason", 64),
 )
-_TEXT_TAGS = tuple((bytes([tag]), limit) for tag, _, limit in _TEXTS)
 _text_values = attrgetter(*(attribute for _, attribute, _ in _TEXTS))
+
+_ADDRESS = 5
 
 _REQUEST_ID, _REQUEST_UUID = b"\x08", b"\x09"
 _REQUEST = b"\x0a"
@@ -206,6 +212,19 @@ _LONG = 0x80
 
 _PART = "\x00"
 _ITEM = "\x1e"
+_RAW = b"\x1f"
+"""Behind it stand digests, in their bytes."""
+
+_PACKED = b"\x00"
+"""What a value begins with that is no text."""
+
+_DIGEST_LENGTH = 16
+
+_ID_LENGTH = 8
+"""Bytes in front of an identifier of our own, before the number of the request."""
+
+_REMEMBERED = 1024
+"""Characters of who asks, beyond which the bytes are made each time."""
 
 _KIND_LETTER = {
     BasisKind.CONSENT: "c",
@@ -216,17 +235,6 @@ _KIND_LETTER = {
     BasisKind.INPUTS: "i",
 }
 _KIND_OF_LETTER = {letter: kind for kind, letter in _KIND_LETTER.items()}
-
-_SHORT_WORDS = (
-    # Control characters are free: no neutralised text holds one.
-    ("provision", "\x01"),
-    ("Observation", "\x02"),
-    ("patient/", "\x03"),
-    ("system/", "\x04"),
-    ("user/", "\x05"),
-    ("/_history/", "\x06"),
-)
-"""What the grounds of a decision repeat, and what stands for it in the entry."""
 
 
 def neutralise(text: str, limit: int) -> str:
@@ -261,13 +269,14 @@ def encode(record: AuditRecord, *, seal: Callable[[bytes], bytes]) -> bytes:
             record.status,
         )
     ]
-    for (tag, limit), text in zip(_TEXT_TAGS, _text_values(record), strict=True):
-        if text:
-            _add(parts, tag, neutralise(text, limit).encode())
+    texts = _text_values(record)
+    is_short = sum(map(len, texts)) <= _REMEMBERED
+    parts.append(_known_texts(texts) if is_short else _written_texts(texts))
     if record.request_id:
         _add_request_id(parts, record.request_id)
     if record.request:
-        _add(parts, _REQUEST, seal(neutralise(record.request, MAX_REQUEST).encode()))
+        request = shorten(neutralise(record.request, MAX_REQUEST))
+        _add(parts, _REQUEST, seal(request.encode()))
     for (tag, pack), value in zip(_PACKERS, _packed_values(record), strict=True):
         if value:
             _add(parts, tag, pack(value))
@@ -278,13 +287,70 @@ def _add(parts: list[bytes], tag: bytes, value: bytes) -> None:
     parts += (tag, varint(len(value)), value)
 
 
+def _written_texts(texts: tuple[str, ...]) -> bytes:
+    """Return the fields of who asks, and of what is always the same of it."""
+    parts: list[bytes] = []
+    for (tag, _, limit), text in zip(_TEXTS, texts, strict=True):
+        if text:
+            packed = _address_bytes(text) if tag == _ADDRESS else None
+            value = packed or shorten(neutralise(text, limit)).encode()
+            _add(parts, bytes([tag]), value)
+    return b"".join(parts)
+
+
+_known_texts = lru_cache(maxsize=4096)(_written_texts)
+
+
+def _address_bytes(text: str) -> bytes | None:
+    """Return an IPv4 address packed; None for what is not one in its usual form."""
+    try:
+        return _PACKED + IPv4Address(text).packed
+    except ValueError:
+        return None
+
+
+def _address(value: bytes) -> str:
+    if value[:1] == _PACKED:
+        return str(IPv4Address(value[1:]))
+    return _text(value)
+
+
+@lru_cache(maxsize=4096)
+def _text(value: bytes) -> str:
+    return expand(value.decode())
+
+
 def _add_request_id(parts: list[bytes], request_id: str) -> None:
-    """Add the identifier, in 16 bytes where it is a UUID in its usual form."""
+    """Add the identifier, packed where it is a UUID or of our own form."""
     packed = _uuid_bytes(request_id)
     if packed:
         parts += (_REQUEST_UUID, b"\x10", packed)
-    else:
-        _add(parts, _REQUEST_ID, neutralise(request_id, 64).encode())
+        return
+    own = _own_bytes(request_id)
+    _add(parts, _REQUEST_ID, own or neutralise(request_id, 64).encode())
+
+
+def _own_bytes(text: str) -> bytes | None:
+    """Return what `_own_id` reads: sixteen digits, and a number behind a hyphen."""
+    digits, hyphen, number = text.partition("-")
+    try:
+        packed = _PACKED + bytes.fromhex(digits)
+        if hyphen:
+            packed += varint(int(number, 16))
+    except ValueError:
+        return None
+    is_ours = len(packed) > _ID_LENGTH and _own_id(packed) == text
+    return packed if is_ours else None
+
+
+def _own_id(packed: bytes) -> str:
+    digits = packed[1 : 1 + _ID_LENGTH].hex()
+    if len(packed) == 1 + _ID_LENGTH:
+        return digits
+    number, end = read_varint(packed, 1 + _ID_LENGTH)
+    if end != len(packed):
+        raise EntryError("The identifier of the request is too long.")
+    return f"{digits}-{number:x}"
 
 
 def _uuid_bytes(text: str) -> bytes | None:
@@ -301,7 +367,7 @@ def _uuid_bytes(text: str) -> bytes | None:
 
 @lru_cache(maxsize=1024)
 def _texts(texts: tuple[str, ...]) -> bytes:
-    return _PART.join([neutralise(text, MAX_ITEM) for text in texts]).encode()
+    return shorten(_PART.join([neutralise(text, MAX_ITEM) for text in texts])).encode()
 
 
 def _pseudonyms(patients: tuple[bytes, ...]) -> bytes:
@@ -321,15 +387,31 @@ def _counts(counts: Iterable[tuple[str, int]]) -> bytes:
 @lru_cache(maxsize=1024)
 def _bases(bases: tuple[Basis, ...]) -> bytes:
     """Return the grounds; a client's are the same from request to request."""
+    digests: list[bytes] = []
+    rest = list(bases)
+    while rest and (digest := _digest(rest[-1])):
+        digests.insert(0, digest)
+        rest.pop()
     text = _ITEM.join(
         _PART.join(
             (_KIND_LETTER[kind], neutralise(name, MAX_ITEM), neutralise(path, MAX_ITEM))
         )
-        for kind, name, path in bases
+        for kind, name, path in rest
     )
-    for word, short in _SHORT_WORDS:
-        text = text.replace(word, short)
-    return text.encode()
+    raw = _RAW + b"".join(digests) if digests else b""
+    return shorten(text).encode() + raw
+
+
+def _digest(basis: Basis) -> bytes | None:
+    """Return the bytes of what a decision rested on, where it is said as usual."""
+    if basis.kind is not BasisKind.INPUTS or basis.path:
+        return None
+    try:
+        digest = bytes.fromhex(basis.name)
+    except ValueError:
+        return None
+    is_usual = len(digest) == _DIGEST_LENGTH and digest.hex() == basis.name
+    return digest if is_usual else None
 
 
 _PACKERS: tuple[tuple[bytes, Callable[[Any], bytes]], ...] = (
@@ -357,7 +439,7 @@ def decode(data: bytes, *, unseal: Callable[[bytes], bytes | None]) -> AuditReco
         EntryError: for bytes that are not an entry of a known version.
 
     """
-    if len(data) < _HEAD.size or data[0] != VERSION:
+    if len(data) < _HEAD.size or data[0] not in READABLE:
         raise EntryError("The bytes are not an entry of a known version.")
     try:
         return _record(data, unseal)
@@ -369,7 +451,9 @@ def _record(data: bytes, unseal: Callable[[bytes], bytes | None]) -> AuditRecord
     _, time_us, interaction, outcome, status = _HEAD.unpack_from(data)
     fields = _fields(data)
     texts = {
-        attribute: fields[tag].decode() for tag, attribute, _ in _TEXTS if tag in fields
+        attribute: _address(fields[tag]) if tag == _ADDRESS else _text(fields[tag])
+        for tag, attribute, _ in _TEXTS
+        if tag in fields
     }
     return AuditRecord(
         time_us=time_us,
@@ -414,7 +498,8 @@ def _request_id(fields: dict[int, bytes]) -> str:
     packed = fields.get(_REQUEST_UUID[0])
     if packed is not None:
         return str(UUID(bytes=packed))
-    return fields.get(_REQUEST_ID[0], b"").decode()
+    value = fields.get(_REQUEST_ID[0], b"")
+    return _own_id(value) if value[:1] == _PACKED else value.decode()
 
 
 def _request(
@@ -423,12 +508,12 @@ def _request(
     if sealed is None:
         return ""
     request = unseal(sealed)
-    return None if request is None else request.decode()
+    return None if request is None else expand(request.decode())
 
 
 @lru_cache(maxsize=1024)
 def _split(value: bytes) -> tuple[str, ...]:
-    return tuple(value.decode().split(_PART)) if value else ()
+    return tuple(expand(value.decode()).split(_PART)) if value else ()
 
 
 def _split_pseudonyms(value: bytes) -> tuple[bytes, ...]:
@@ -454,10 +539,17 @@ def _split_counts(value: bytes) -> tuple[tuple[str, int], ...]:
 def _split_bases(value: bytes) -> tuple[Basis, ...]:
     if not value:
         return ()
-    text = value.decode()
-    for word, short in _SHORT_WORDS:
-        text = text.replace(short, word)
-    return tuple(_basis(item) for item in text.split(_ITEM))
+    head, _, raw = value.partition(_RAW)
+    if len(raw) % _DIGEST_LENGTH:
+        raise EntryError("The grounds of the entry are cut off.")
+    items = expand(head.decode()).split(_ITEM) if head else []
+    digests = (
+        raw[at : at + _DIGEST_LENGTH] for at in range(0, len(raw), _DIGEST_LENGTH)
+    )
+    return (
+        *map(_basis, items),
+        *(Basis(BasisKind.INPUTS, digest.hex()) for digest in digests),
+    )
 
 
 def _basis(item: str) -> Basis:

@@ -16,6 +16,9 @@ from typing import NamedTuple
 HASH_LENGTH = 32
 """Bytes of a SHA-256 hash."""
 
+_ROOM = 63
+"""Levels of an empty tree."""
+
 TILE_HEIGHT = 8
 """Levels between the subtree hashes worth storing: 1/256 of the leaves, and so on."""
 
@@ -92,6 +95,31 @@ class Frontier:
             carry >>= 1
         peaks.append(leaf)
         self.size += 1
+
+    def grow(self, leaves: Sequence[bytes]) -> None:
+        """Add leaves in their order, a whole subtree at a time: half the work."""
+        at = 0
+        while at < len(leaves):
+            room = (self.size & -self.size).bit_length() - 1 if self.size else _ROOM
+            level = min(room, (len(leaves) - at).bit_length() - 1)
+            hashes = leaves[at : at + (1 << level)]
+            at += len(hashes)
+            while len(hashes) > 1:
+                pairs = iter(hashes)
+                hashes = [
+                    sha256(b"\x01" + left + right).digest()
+                    for left, right in zip(pairs, pairs, strict=True)
+                ]
+            self._push(hashes[0], level)
+
+    def _push(self, root: bytes, level: int) -> None:
+        """Add a complete subtree where the next leaf would begin one of its level."""
+        carry = self.size >> level
+        while carry & 1:
+            root = sha256(b"\x01" + self.peaks.pop() + root).digest()
+            carry >>= 1
+        self.peaks.append(root)
+        self.size += 1 << level
 
     def extend(self, leaves: Iterable[bytes]) -> list[Subtree]:
         """Add leaves in their order; return the subtrees completed by them.

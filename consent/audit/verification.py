@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
-from itertools import groupby, pairwise
+from itertools import groupby, islice, pairwise
 from operator import attrgetter
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -23,6 +23,9 @@ from consent.audit.merkle import EMPTY_ROOT, HASH_LENGTH, Frontier, TreeHead
 
 MAX_FINDINGS = 100
 """Findings that are listed; the rest are counted."""
+
+_PAGE = 4096
+"""Rows that are looked at together."""
 
 Row = tuple[int, bytes, bytes]
 """Index, stored bytes, stored leaf hash."""
@@ -127,7 +130,45 @@ class _Walk:
         self.compare_due()
 
     def read(self, rows: Iterable[Row]) -> None:
-        """Read every row; this loop is the cost of a verification.
+        """Read every row; this is the cost of a verification.
+
+        Many at a time where nothing is wrong with them.
+        """
+        source = iter(rows)
+        while page := list(islice(source, _PAGE)):
+            hashes = self.well(page)
+            if hashes is None:
+                self.read_singly(page)
+            else:
+                self.take(hashes)
+
+    def well(self, page: Sequence[Row]) -> list[bytes] | None:
+        """Return the leaf hashes of rows that go on as they should; else None."""
+        indexes, entries, stored = zip(*page, strict=True)
+        if indexes != tuple(range(self.expected, self.expected + len(page))):
+            return None
+        try:
+            hashes = [sha256(b"\x00" + entry).digest() for entry in entries]
+        except TypeError:  # not even bytes any more
+            return None
+        return hashes if hashes == list(stored) else None
+
+    def take(self, hashes: Sequence[bytes]) -> None:
+        """Put rows into the tree, and compare on the way what checkpoints say."""
+        at = 0
+        while at < len(hashes):
+            until = len(hashes)
+            if self.expected < self.due < self.expected + until - at:
+                until = at + self.due - self.expected
+            self.frontier.grow(hashes[at:until])
+            self.rows += until - at
+            self.expected += until - at
+            at = until
+            if self.expected == self.due:
+                self.compare_due()
+
+    def read_singly(self, rows: Iterable[Row]) -> None:
+        """Read rows of which one is not as it should be.
 
         Of an altered row the stored hash goes into the tree: the checkpoints then
         tell whether it was the only one.

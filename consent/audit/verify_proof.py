@@ -248,12 +248,47 @@ TEXTS = {
     8: "request_id",
 }
 PURPOSES, PATIENTS = 12, 13
-HEAD_LENGTH, PSEUDONYM_LENGTH = 13, 16
+ADDRESS, REQUEST_ID = 5, 8
+PACKED = b"\x00"
+WORDS = {
+    0x01: "provision",
+    0x02: "Observation",
+    0x03: "patient/",
+    0x04: "system/",
+    0x05: "user/",
+    0x06: "/_history/",
+    0x07: "Organization/",
+    0x08: "Practitioner/",
+    0x09: "Patient/",
+    0x0A: "TREAT",
+    0x0B: "GET /fhir/",
+    0x0C: "POST /fhir/",
+    0x0D: "PUT /fhir/",
+    0x0E: "POST /device-data/",
+    0x0F: "?patient=",
+    0x10: "&patient=",
+    0x11: "&_count=",
+    0x12: "&code=",
+    0x13: "&date=",
+    0x14: "&category=",
+    0x15: "_lastUpdated",
+    0x16: "http%3A%2F%2Floinc.org%7C",
+    0x17: "http://loinc.org|",
+    0x18: "/_search",
+    0x19: "DetectedIssue",
+    0x1A: "AuditEvent",
+    0x1B: "QuestionnaireResponse",
+    0x1C: "token-granted",
+}
+"""Characters that stand for what rows repeat."""
+
+HEAD_LENGTH, PSEUDONYM_LENGTH, ID_LENGTH = 13, 16, 8
+LAYOUTS = (1, 2)
 
 
 def read_row(leaf: bytes) -> dict[str, Any]:
     """Return what a row says in words; what is sealed or a number of ours is left."""
-    if len(leaf) < HEAD_LENGTH or leaf[0] != 1:
+    if len(leaf) < HEAD_LENGTH or leaf[0] not in LAYOUTS:
         raise Wrong("a row has an unknown layout")
     moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(
         microseconds=int.from_bytes(leaf[1:9], "big")
@@ -271,15 +306,27 @@ def read_row(leaf: bytes) -> dict[str, Any]:
         if len(value) != length:
             raise Wrong("a row is cut off")
         if tag in TEXTS:
-            told[TEXTS[tag]] = value.decode()
+            told[TEXTS[tag]] = _text(tag, value)
         elif tag == PURPOSES:
-            told["purposes"] = value.decode().split("\x00")
+            told["purposes"] = value.decode().translate(WORDS).split("\x00")
         elif tag == PATIENTS:
             told["patients"] = [
                 value[one : one + PSEUDONYM_LENGTH].hex()
                 for one in range(0, length, PSEUDONYM_LENGTH)
             ]
     return told
+
+
+def _text(tag: int, value: bytes) -> str:
+    """Return a text; an address and an identifier of the service may be packed."""
+    if value[:1] != PACKED:
+        return value.decode().translate(WORDS)
+    if tag == ADDRESS:
+        return ".".join(str(byte) for byte in value[1:])
+    if tag != REQUEST_ID:
+        raise Wrong("a row has an unknown layout")
+    digits, number = value[1 : 1 + ID_LENGTH].hex(), value[1 + ID_LENGTH :]
+    return f"{digits}-{_length(number, 0)[0]:x}" if number else digits
 
 
 def _word(words: Any, number: int) -> str:

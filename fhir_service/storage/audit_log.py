@@ -62,13 +62,10 @@ class AuditTail:
         """Write `leaves` after the last one and sign the new head."""
         found = transaction.one(_HEAD)
         frontier = Frontier() if found is None else Frontier.from_bytes(bytes(found[0]))
-        first = frontier.size
-        rows = []
-        for index, leaf in enumerate(leaves, first):
-            hashed = leaf_hash(leaf)
-            frontier.append(hashed)
-            rows.append((index, leaf, hashed))
-        transaction.run_many(_INSERT, rows)
+        hashes = [leaf_hash(leaf) for leaf in leaves]
+        indexes = range(frontier.size, frontier.size + len(leaves))
+        frontier.grow(hashes)
+        transaction.run_many(_INSERT, list(zip(indexes, leaves, hashes, strict=True)))
         note = self._sign(frontier.size, frontier.root())
         if found is None:
             transaction.run(_FIRST_HEAD, id=1, frontier=frontier.to_bytes(), note=note)
@@ -95,6 +92,5 @@ def entries(
         page = snapshot.all(_ENTRIES, first=first, count=PAGE)
         if not page:
             return
-        for row in page:
-            yield row[0], row[1], row[2]
+        yield from page
         first = page[-1][0] + 1

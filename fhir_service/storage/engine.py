@@ -56,6 +56,9 @@ BUSY_MS = 10_000
 GATHER_S = 0.005
 """How long the writer waits for more jobs while several come at a time."""
 
+GATHER_TIMES = 2
+"""How often it does at most, while there are fewer than in the group before."""
+
 GATHER_JOBS = 32
 """Jobs that are worth a commit of their own without waiting."""
 
@@ -428,9 +431,8 @@ class _Writer:
         job = self._queue.get()
         if job is None:
             raise _Stop
-        if self._last_group > 1 and self._queue.qsize() < GATHER_JOBS:
-            # Others are coming: one signature and one commit will do for all.
-            time.sleep(GATHER_S)
+        if self._last_group > 1:
+            self._gather()
         jobs = [job]
         while len(jobs) < GROUP_JOBS:
             try:
@@ -443,6 +445,15 @@ class _Writer:
             jobs.append(job)
         self._last_group = len(jobs)
         return jobs
+
+    def _gather(self) -> None:
+        """Wait for others that are coming: one signature and one commit do for all."""
+        for _ in range(GATHER_TIMES):
+            if self._queue.qsize() >= GATHER_JOBS:
+                return
+            time.sleep(GATHER_S)
+            if self._queue.qsize() + 1 >= self._last_group:
+                return
 
     def _commit(self, connection: Any, jobs: Sequence[_Job]) -> None:
         cursor = connection.cursor()

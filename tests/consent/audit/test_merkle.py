@@ -265,6 +265,19 @@ def test_a_frontier_goes_on_after_it_was_stored():
     assert again.head() == head_of(leaves)
 
 
+@given(st.lists(st.integers(0, 700), max_size=6))
+def test_many_leaves_at_once_are_the_same_as_one_by_one(parts):
+    at_once, one_by_one = Frontier(), Frontier()
+    for part in parts:
+        leaves = hashes(part)
+
+        at_once.grow(leaves)
+
+        for leaf in leaves:
+            one_by_one.append(leaf)
+    assert at_once.to_bytes() == one_by_one.to_bytes()
+
+
 def test_a_copy_grows_alone():
     frontier = Frontier()
     frontier.extend(hashes(5))

@@ -266,3 +266,41 @@ def test_rows_are_read_once_and_not_kept():
     )
 
     assert found.rows == 5000
+
+
+LONG = [row(index, f"entry {index}".encode()) for index in range(10_000)]
+"""More than is looked at together."""
+
+
+@pytest.mark.parametrize("at", [0, 4_095, 4_096, 6_000, 9_999])
+@pytest.mark.parametrize(
+    "entry", [b"other", b"", None, "text"], ids=["other", "empty", "null", "text"]
+)
+def test_one_altered_row_of_a_long_log_is_named(at, entry):
+    rows = [*LONG]
+    rows[at] = (at, entry, rows[at][2])
+
+    found = report(rows, head_of(LONG), [note(size, LONG) for size in (1, 5_000)])
+
+    assert found.first_bad_index == at
+    assert [one.kind for one in found.findings] == [Kind.ALTERED]
+    assert (found.rows, found.covered, found.checkpoints) == (10_000, 5_000, 2)
+
+
+def test_a_long_log_is_intact_to_its_end():
+    notes = [note(size, LONG) for size in (1, 4_096, 4_097, 8_192, 10_000)]
+
+    found = report(LONG, head_of(LONG), notes)
+
+    assert found.is_intact
+    assert (found.covered, found.checkpoints) == (10_000, 5)
+
+
+def test_rows_that_an_intruder_hashed_anew_are_found_between_two_checkpoints():
+    rows = [*LONG]
+    rows[6_000] = row(6_000, b"other")
+    notes = [note(size, LONG) for size in (5_000, 7_000, 9_000)]
+
+    [finding] = report(rows, None, notes).findings
+
+    assert (finding.kind, finding.index) == (Kind.REWRITTEN, 5_000)

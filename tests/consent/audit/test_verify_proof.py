@@ -15,8 +15,16 @@ from hypothesis import strategies as st
 
 from consent.audit import checkpoint, merkle, verify_proof
 from consent.audit.checkpoint import Checkpoint
-from consent.audit.entry import AuditRecord, Interaction, Outcome, encode
+from consent.audit.entry import (
+    READABLE,
+    AuditRecord,
+    Interaction,
+    Outcome,
+    decode,
+    encode,
+)
 from consent.audit.verify_proof import Wrong, check, is_signed, read_row
+from consent.audit.words import WORDS
 
 ORIGIN = "log.example/one"
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
@@ -34,7 +42,11 @@ def leaf(number):
         interaction=Interaction.READ,
         outcome=Outcome.ALLOWED,
         status=200,
-        user="officer",
+        user="Practitioner/officer",
+        organisation="Organization/clinic",
+        resource_type="Observation",
+        request_id="4ef729e034c13ac5-6b" if number % 2 else "of-a-client",
+        address="203.0.113.17" if number % 2 else "2001:db8::17",
         client=f"client-{number}",
         purposes=("TREAT", "HPAYMT"),
         patients=(bytes(range(16)),),
@@ -104,8 +116,12 @@ def test_a_row_is_told_in_its_words():
         "interaction": "read",
         "outcome": "allowed",
         "status": 200,
-        "user": "officer",
+        "resource_type": "Observation",
+        "user": "Practitioner/officer",
         "client": "client-7",
+        "organisation": "Organization/clinic",
+        "address": "203.0.113.17",
+        "request_id": "4ef729e034c13ac5-6b",
         "purposes": ["TREAT", "HPAYMT"],
         "patients": [bytes(range(16)).hex()],
     }
@@ -192,6 +208,8 @@ def test_its_signatures_are_those_of_the_library(message):
 
 
 def test_its_numbers_are_those_of_the_log():
+    assert set(verify_proof.LAYOUTS) == READABLE
+    assert dict(verify_proof.WORDS) == {ord(one): word for one, word in WORDS.items()}
     assert list(verify_proof.INTERACTIONS) == [one.value for one in Interaction]
     assert list(verify_proof.OUTCOMES) == [one.value for one in Outcome]
 
@@ -251,3 +269,17 @@ def test_it_says_so_where_there_is_no_bundle(tmp_path, text):
 
 def test_it_says_how_it_is_used(tmp_path):
     assert run(tmp_path, "--key").returncode == 2
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_row_says_what_the_log_says(number):
+    told = read_row(LEAVES[number])
+
+    record = decode(LEAVES[number], unseal=lambda _: None)
+    assert {
+        name: told[name] for name in verify_proof.TEXTS.values() if name in told
+    } == {
+        name: getattr(record, name)
+        for name in verify_proof.TEXTS.values()
+        if getattr(record, name)
+    }

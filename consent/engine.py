@@ -124,6 +124,18 @@ class PreparedRequest:
         default_factory=dict, repr=False, compare=False
     )
 
+    @property
+    def ruling(self) -> Hashable:
+        """Everything that formulas depend on: requests alike in it have the same."""
+        return (
+            self.polls,
+            self.context,
+            self.refusal,
+            self.default,
+            self.opened,
+            self.is_release,
+        )
+
     def formula(self, facets: Facets) -> Formula:
         """Return when a row of the signature is released."""
         key = self._project(facets)

@@ -17,10 +17,12 @@ from pathlib import Path
 import psycopg
 import pytest
 from psycopg import sql
+from sqlalchemy import create_engine
 
 URL_VARIABLE = "FHIR_SERVICE_TEST_POSTGRES_URL"
 REQUIRE_VARIABLE = "FHIR_SERVICE_TEST_REQUIRE_POSTGRES"
 START_S = 60
+SQLITE = "fhir.sqlite3"
 NEW_YEAR = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -174,29 +176,85 @@ def _await_server(url: str, server: "subprocess.Popen[bytes]", log: Path) -> Non
 
 _numbers = itertools.count(1)
 
+_COPY = "CREATE DATABASE {} TEMPLATE {}"
 
-@pytest.fixture
-def empty_postgres_url(postgres_url: str) -> Iterator[str]:
-    """Yield the URL of an empty PostgreSQL database of this test's own."""
+
+def _created(url: str, template: str) -> Iterator[str]:
+    """Yield the URL of a new database, a copy of another."""
     name = f"fhir_test_{os.getpid()}_{next(_numbers)}"
-    with psycopg.connect(_plain(postgres_url), autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    yield f"{postgres_url.rpartition('/')[0]}/{name}"
-    with psycopg.connect(_plain(postgres_url), autocommit=True) as connection:
+    identifiers = sql.Identifier(name), sql.Identifier(template)
+    with psycopg.connect(_plain(url), autocommit=True) as connection:
+        connection.execute(sql.SQL(_COPY).format(*identifiers))
+    yield f"{url.rpartition('/')[0]}/{name}"
+    with psycopg.connect(_plain(url), autocommit=True) as connection:
         connection.execute(
             sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name))
         )
 
 
 @pytest.fixture
-def sqlite_url(tmp_data_dir: Path) -> str:
+def empty_postgres_url(postgres_url: str) -> Iterator[str]:
+    """Yield the URL of an empty PostgreSQL database of this test's own."""
+    yield from _created(postgres_url, "template1")
+
+
+@pytest.fixture
+def empty_sqlite_url(tmp_data_dir: Path) -> str:
     """Return the URL of an empty SQLite database."""
-    return f"sqlite:///{tmp_data_dir / 'fhir.sqlite3'}"
+    return f"sqlite:///{tmp_data_dir / SQLITE}"
+
+
+def _migrate(url: str) -> None:
+    engine = create_engine(url)
+    # Only tests of the service need it, and it takes a second to import.
+    from fhir_service.storage.migrations import upgrade  # noqa: PLC0415
+
+    upgrade(engine)
+    engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres(postgres_url: str) -> Iterator[str]:
+    """Yield the name of a database that has the service's tables."""
+    for url in _created(postgres_url, "template1"):
+        _migrate(url)
+        yield url.rpartition("/")[2]
+
+
+@pytest.fixture
+def migrated_postgres_url(postgres_url: str, migrated_postgres: str) -> Iterator[str]:
+    """Yield the URL of a PostgreSQL database with the tables, of this test's own."""
+    yield from _created(postgres_url, migrated_postgres)
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a SQLite file that has the service's tables."""
+    path = tmp_path_factory.mktemp("migrated") / SQLITE
+    _migrate(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture
+def sqlite_url(tmp_data_dir: Path, migrated_sqlite: Path) -> str:
+    """Return the URL of a SQLite database with the tables, of this test's own."""
+    path = tmp_data_dir / SQLITE
+    shutil.copyfile(migrated_sqlite, path)
+    return f"sqlite:///{path}"
+
+
+def _either(request: pytest.FixtureRequest, **fixtures: str) -> str:
+    url: str = request.getfixturevalue(fixtures[request.param])
+    return url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest) -> str:
+    """Return the URL of a database with the service's tables, on each in turn."""
+    return _either(request, sqlite="sqlite_url", postgresql="migrated_postgres_url")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_database_url(request: pytest.FixtureRequest) -> str:
     """Return the URL of an empty database, on SQLite and on PostgreSQL in turn."""
-    fixture = {"sqlite": "sqlite_url", "postgresql": "empty_postgres_url"}
-    url: str = request.getfixturevalue(fixture[request.param])
-    return url
+    return _either(request, sqlite="empty_sqlite_url", postgresql="empty_postgres_url")

@@ -5,12 +5,13 @@ and of the other kinds that the patient has; then the rows are counted. So the a
 before a consent is filed is the answer after.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from conformance.issues import FHIRError, IssueType
 from consent.codes import ACT_REASON
+from consent.engine import PreparedRequest
 from consent.facets import Facets
 from consent.formula import Coding, Formula
 from consent.membership import CLIENT_SYSTEM
@@ -47,11 +48,11 @@ class _Piece:
 
 def changes(before: Question, after: Question) -> list[Json]:
     """Return what each requester that either version names gains and loses."""
-    pieces = list(_pieces(before))
+    compared = _Compared(tuple(_pieces(before)))
     return [
         told
         for requester in requesters(before, after)
-        if (told := _change(before.by(requester), after.by(requester), pieces))
+        if (told := _change(before.by(requester), after.by(requester), compared))
     ]
 
 
@@ -66,29 +67,78 @@ def _pieces(question: Question) -> Iterator[_Piece]:
                 yield _Piece(name=name, data_class=None, facets=one.facets)
 
 
-def _change(before: Question, after: Question, pieces: Sequence[_Piece]) -> Json | None:
-    """Return what changes for one requester; None where nothing does."""
-    ranked = [
-        (
-            piece,
-            before.prepared.formula(piece.facets),
-            after.prepared.formula(piece.facets),
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Difference:
+    """What becomes of the kinds of data, in their words."""
+
+    gained: Sequence[str]
+    lost: Sequence[str]
+    other: Sequence[str]
+
+    @property
+    def is_none(self) -> bool:
+        """Whether nothing becomes of any."""
+        return not (self.gained or self.lost or self.other)
+
+
+class _Compared:
+    """The kinds of data that are compared, and what was found for requesters alike.
+
+    Many clients of one organization are the same to every consent.
+    """
+
+    def __init__(self, pieces: Sequence[_Piece]) -> None:
+        self._pieces = pieces
+        self._rulings: list[tuple[Hashable, Sequence[Formula]]] = []
+        self._differences: dict[tuple[int, int], _Difference] = {}
+
+    def difference(self, old: PreparedRequest, new: PreparedRequest) -> _Difference:
+        """Return what `new` changes."""
+        pair = self._number(old), self._number(new)
+        found = self._differences.get(pair)
+        if found is None:
+            found = self._differences[pair] = self._difference(*pair)
+        return found
+
+    def _difference(self, old: int, new: int) -> _Difference:
+        formulas = zip(self._rulings[old][1], self._rulings[new][1], strict=True)
+        gained, lost, other = [], [], []
+        for piece, (before, after) in zip(self._pieces, formulas, strict=True):
+            rank = _rank(after) - _rank(before)
+            if rank > 0:
+                gained.append(piece)
+            elif rank < 0:
+                lost.append(piece)
+            elif after != before:
+                other.append(piece)
+        return _Difference(
+            gained=tuple(_words(gained, self._pieces)),
+            lost=tuple(_words(lost, self._pieces)),
+            other=tuple(_words(other, self._pieces)),
         )
-        for piece in pieces
-    ]
-    gained = [piece for piece, old, new in ranked if _rank(new) > _rank(old)]
-    lost = [piece for piece, old, new in ranked if _rank(new) < _rank(old)]
-    other = [
-        piece for piece, old, new in ranked if _rank(new) == _rank(old) and new != old
-    ]
+
+    def _number(self, prepared: PreparedRequest) -> int:
+        """Return the place of the first ruling that is the same."""
+        ruling = prepared.ruling
+        for number, (known, _) in enumerate(self._rulings):
+            if known == ruling:
+                return number
+        found = [prepared.formula(piece.facets) for piece in self._pieces]
+        self._rulings.append((ruling, found))
+        return len(self._rulings) - 1
+
+
+def _change(before: Question, after: Question, compared: _Compared) -> Json | None:
+    """Return what changes for one requester; None where nothing does."""
+    found = compared.difference(before.prepared, after.prepared)
     rows = [_rows(question) for question in (before, after)]
-    if not (gained or lost or other) and rows[0] == rows[1]:
+    if found.is_none and rows[0] == rows[1]:
         return None
     return {
         **_who(before),
-        "gains": list(_words(gained, pieces)),
-        "loses": list(_words(lost, pieces)),
-        "changesInPart": list(_words(other, pieces)),
+        "gains": list(found.gained),
+        "loses": list(found.lost),
+        "changesInPart": list(found.other),
         "rowsBefore": sum(rows[0].values()),
         "rowsAfter": sum(rows[1].values()),
     }

@@ -84,6 +84,7 @@ def class_of_data(facets: Facets) -> str | None:
     return None if kind is None else kind.data_class
 
 
+@cache
 def sorts(deployment: Deployment) -> tuple[Sort, ...]:
     """Return every kind of data that the service maps, as a consent sees it."""
     found = []

@@ -23,6 +23,6 @@ def any_world(
     """Yield an empty world on each database."""
     url = None
     if request.param == "postgresql":
-        url = request.getfixturevalue("empty_postgres_url")
+        url = request.getfixturevalue("migrated_postgres_url")
     with opened_world(tmp_path, template, name="own", database_url=url) as world:
         yield world

@@ -236,9 +236,9 @@ def writer(world, name, count):
 
 
 def test_two_processes_write_one_order_and_one_log(
-    empty_postgres_url, tmp_path, template
+    migrated_postgres_url, tmp_path, template
 ):
-    with opened_world(tmp_path, template, database_url=empty_postgres_url) as world:
+    with opened_world(tmp_path, template, database_url=migrated_postgres_url) as world:
         with writer(world, "one", 60) as one, writer(world, "other", 60) as other:
             lines = [
                 line.split() for process in (one, other) for line in process.stdout

@@ -82,9 +82,9 @@ def bring_to(database: Database, revision: str) -> None:
 
 
 @pytest.fixture
-def migrated(database_url: str) -> Database:
+def migrated(empty_database_url: str) -> Database:
     """Return a database that was filled before SMART, brought up to date."""
-    database = Database(database_url)
+    database = Database(empty_database_url)
     bring_to(database, BEFORE_SMART)
     with database.engine.begin() as connection:
         for name, rows in ROWS.items():

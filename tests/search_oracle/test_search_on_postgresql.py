@@ -26,8 +26,8 @@ drawn = settings(
 )
 
 
-def test_postgresql_finds_what_r4_says(tmp_path, template, empty_postgres_url):
-    with opened_world(tmp_path, template, database_url=empty_postgres_url) as world:
+def test_postgresql_finds_what_r4_says(tmp_path, template, migrated_postgres_url):
+    with opened_world(tmp_path, template, database_url=migrated_postgres_url) as world:
         full = judged(world, seed=3)
 
         @drawn
@@ -45,11 +45,11 @@ def test_postgresql_finds_what_r4_says(tmp_path, template, empty_postgres_url):
 
 
 def test_postgresql_answers_like_sqlite_without_what_is_hidden(
-    tmp_path, template, empty_postgres_url
+    tmp_path, template, migrated_postgres_url
 ):
     with (
         opened_world(
-            tmp_path, template, name="whole", database_url=empty_postgres_url
+            tmp_path, template, name="whole", database_url=migrated_postgres_url
         ) as whole,
         opened_world(tmp_path, template, name="bare") as bare,
     ):

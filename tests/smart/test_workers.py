@@ -33,8 +33,8 @@ class OfTwo(Deployed):
 
 
 @pytest.fixture
-def clinic(empty_postgres_url, tmp_path):
-    process = OfTwo(port=free_port(), folder=tmp_path, database=empty_postgres_url)
+def clinic(migrated_postgres_url, tmp_path):
+    process = OfTwo(port=free_port(), folder=tmp_path, database=migrated_postgres_url)
     process.start()
     try:
         yield seed(SmartService(deployed=process))

@@ -53,6 +53,8 @@ def report(
             IssueType.VALUE,
             f"A default is one of {', '.join(sorted(OFFERED_POLICIES))}.",
         )
+    services = reader.services
+    gate = Gate(services.repository, DefaultPolicy(default), services.clock)
     states = patients.after(reader.snapshot, after, count + 1)
     counted: Counter[tuple[str, tuple[str, ...], str, str]] = Counter()
     left_out, own = 0, 0
@@ -61,7 +63,7 @@ def report(
             continue
         own += 1
         try:
-            counted.update(set(_of_patient(reader, state.id, DefaultPolicy(default))))
+            counted.update(set(_of_patient(reader, state.id, gate)))
         except FHIRError as error:
             if error.type is not IssueType.TOO_COSTLY:
                 raise
@@ -87,15 +89,14 @@ def report(
 
 
 def _of_patient(
-    reader: Reader, id_: str, default: DefaultPolicy
+    reader: Reader, id_: str, gate: Gate
 ) -> Iterator[tuple[str, tuple[str, ...], str, str]]:
     """Yield (who, purposes, kind, what becomes of it)."""
-    services, place = reader.services, place_of(reader)
+    place = place_of(reader)
     state = patients.by_id(reader.snapshot, _patient_type(), id_)
     if state is None:
         return
     before = question(place, state, Asking())
-    gate = Gate(services.repository, default, services.clock)
     after = replace(before, instant=replace(before.instant, gate=gate))
     for told in changes(before, after):
         at = (str(told["who"]), tuple(told["purposes"]))

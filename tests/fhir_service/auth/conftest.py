@@ -25,7 +25,6 @@ from fhir_service.storage import accounts, authorizations, patients, registratio
 from fhir_service.storage.body import RequestSeal
 from fhir_service.storage.engine import Database, Transaction
 from fhir_service.storage.keys import DataKeys, Keys
-from fhir_service.storage.migrations.tables import metadata
 
 NOW_US = 1_790_000_000_000_000
 PUBLIC_URL = "https://fhir.test"
@@ -74,7 +73,6 @@ def audit() -> AuditLog:
 @pytest.fixture
 def database(database_url: str, audit: AuditLog) -> Iterator[Database]:
     database = Database(database_url)
-    metadata.create_all(database.engine)
     database.tail = audit
     yield database
     database.close()

@@ -270,8 +270,8 @@ def test_a_row_of_no_reading_is_refused(told):
         replayed(told.world)
 
 
-def test_it_is_reproduced_on_postgresql(tmp_path, template, empty_postgres_url):
-    with opened_world(tmp_path, template, database_url=empty_postgres_url) as world:
+def test_it_is_reproduced_on_postgresql(tmp_path, template, migrated_postgres_url):
+    with opened_world(tmp_path, template, database_url=migrated_postgres_url) as world:
         clinic = furnish(world)
         clinic.consented()
         made = world.create(observation(clinic.patient), clinic.admin)

@@ -633,9 +633,9 @@ def test_a_replay_takes_no_other_question(told, officer):
 
 
 def test_the_counts_are_those_of_searches_on_postgresql(
-    tmp_path, template, empty_postgres_url
+    tmp_path, template, migrated_postgres_url
 ):
-    with opened_world(tmp_path, template, database_url=empty_postgres_url) as world:
+    with opened_world(tmp_path, template, database_url=migrated_postgres_url) as world:
         clinic = furnish(world)
         headers = world.client(
             "officer",

@@ -7,7 +7,6 @@ import pytest
 from fhir_service.storage import launches
 from fhir_service.storage.engine import Database
 from fhir_service.storage.launches import Choice, Launch, WaitingRequest
-from fhir_service.storage.migrations.tables import metadata
 
 HASH = b"h" * 32
 LAUNCH = Launch(
@@ -30,7 +29,6 @@ CHOICE = Choice(
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
     database = Database(database_url)
-    metadata.create_all(database.engine)
     yield database
     database.close()
 

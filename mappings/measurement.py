@@ -2,6 +2,7 @@
 
 A vendor's parser yields `Measurement`, `Refusal`, `OutOfScope` and `Deletion` values,
 in the order of the payload; together they account for every measurement received.
+A `Whole` accounts for none.
 """
 
 from decimal import Decimal
@@ -135,6 +136,8 @@ class Measurement(NamedTuple):
             itself.
         calibration: State of the sensor's calibration where the source tells it, in
             `mappings.device_metric.CALIBRATIONS`; it is no part of the reading.
+        source_version: Which version of its record it is of, where the source says
+            so: as `mappings.source_version` compares them.
 
     """
 
@@ -157,6 +160,7 @@ class Measurement(NamedTuple):
     patient: str | None = None
     flags: tuple[str, ...] = ()
     calibration: str | None = None
+    source_version: int | None = None
 
 
 class Refusal(NamedTuple):
@@ -214,4 +218,28 @@ class Deletion(NamedTuple):
     records: int = 1
 
 
-Reading = Measurement | Refusal | OutOfScope | Deletion
+class Whole(NamedTuple):
+    """What a record was said to hold is all that it holds, in this version.
+
+    It follows the record's measurements and accounts for none. What an older version
+    of the same record held and this one does not, its source has taken back.
+
+    Attributes:
+        position: Where in the payload.
+        kind: Row of kinds.csv that all of the record's measurements have.
+        record: The record's identifier: what stands before the `#` of each.
+        version: Of the record, as `Measurement.source_version`.
+        holds: The identifiers of the measurements.
+        patient: The source's own name for the patient, to be resolved; or None.
+
+    """
+
+    position: str
+    kind: str
+    record: str
+    version: int
+    holds: tuple[str, ...] = ()
+    patient: str | None = None
+
+
+Reading = Measurement | Refusal | OutOfScope | Deletion | Whole

@@ -217,6 +217,7 @@ def content_digest(measurement: Measurement, key: bytes) -> bytes:
         _patient,
         _flags,
         _calibration,
+        _source_version,
     ) = measurement
     number = value.text if type(value) is Number else value
     # The instant and not its text: an export made elsewhere writes other offsets.

@@ -43,6 +43,11 @@ class Candidate(NamedTuple):
     sources: tuple[str, ...]
     record: bytes | None = None
 
+    @property
+    def version(self) -> int | None:
+        """Which version of its record it is of, where the source says so."""
+        return self.normalised.measurement.source_version
+
 
 class Written(NamedTuple):
     """What an Observation says besides its measurement."""

@@ -49,6 +49,11 @@ class Delivery:
     of_batches: frozenset[int] | None = None
 
     @property
+    def is_first(self) -> bool:
+        """Whether it comes from its source now, and is not read again from here."""
+        return self.settled_us is None and self.of_batches is None
+
+    @property
     def now_us(self) -> int:
         """Return the time against which readings are held."""
         return self.received_us if self.clock_us is None else self.clock_us

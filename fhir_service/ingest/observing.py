@@ -1,6 +1,7 @@
 """Candidates → rows: Observations, their indexes and keys, and their Devices."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from conformance import fhir_json
 from fhir_service.ingest.candidates import (
@@ -35,14 +36,23 @@ from fhir_service.storage import (
 from fhir_service.storage.engine import Transaction
 from fhir_service.storage.repository import Repository
 from fhir_service.storage.resources import Stored
+from fhir_service.storage.source_keys import Recorded
 from mappings.measurement import Measurement
 from mappings.normalise import MAX_SKEW_US
 
-Known = dict[bytes, tuple[int, bytes]]
-"""Source key → row and content digest of what is stored."""
+Known = dict[bytes, Recorded]
+"""Source key → what is stored under it."""
 
 Shaped = tuple[Candidate, Constants]
 """A candidate that consent permits, and what it shares with others."""
+
+
+class Amended(NamedTuple):
+    """A correction, the version that it follows, and the newest of the source's."""
+
+    candidate: Candidate
+    old: Stored
+    version: int | None
 
 
 class Observing:
@@ -121,7 +131,7 @@ class Observing:
         source_keys.add(
             transaction,
             [
-                (key, candidate.key, row, candidate.content)
+                (key, candidate.key, row, candidate.content, candidate.version)
                 for (candidate, _), row in zip(fresh, made, strict=True)
             ],
         )
@@ -251,8 +261,9 @@ class Observing:
         if written is not None:
             self.written.append(written)
 
-    def amend(self, key: int, candidate: Candidate, old: Stored, known: Known) -> None:
+    def amend(self, key: int, correction: Amended, known: Known) -> None:
         """Store the next version of an Observation that the source has corrected."""
+        candidate, old, version = correction
         transaction, repository = self._transaction, self._repository
         id_ = rows.public_id(old.row)
         text = rendered(
@@ -271,7 +282,7 @@ class Observing:
         written = repository.update(
             transaction, old, amended, id_=id_, batch_id=self._batch()
         )
-        source_keys.amend(transaction, key, candidate.key, candidate.content)
+        source_keys.amend(transaction, key, candidate.key, candidate.content, version)
         self.written.append(written.stored.seq)
         self._notes.stored(key, [candidate])
 
@@ -330,4 +341,4 @@ class Observing:
 
 
 def _rows_of(known: Known) -> dict[str, int]:
-    return {key.hex(): row for key, (row, _) in known.items()}
+    return {key.hex(): recorded.row for key, recorded in known.items()}

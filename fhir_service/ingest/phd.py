@@ -270,7 +270,7 @@ class _Upload:
         )
         row = written.stored.row
         self.written.append(written.stored.seq)
-        source_keys.add(self._transaction, [(key, identity[0], row, identity[1])])
+        source_keys.add(self._transaction, [(key, identity[0], row, identity[1], None)])
         self._remember(part, key, row)
 
     def _remember(self, part: Part, key: int, row: int) -> None:
@@ -280,7 +280,11 @@ class _Upload:
         type_ = part.resource["resourceType"].encode()
         source_keys.add(
             self._transaction,
-            [(key, at, row, type_) for at in dict.fromkeys(keys) if at not in known],
+            [
+                (key, at, row, type_, None)
+                for at in dict.fromkeys(keys)
+                if at not in known
+            ],
         )
 
     def _amend(

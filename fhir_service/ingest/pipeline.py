@@ -21,14 +21,15 @@ from fhir_service.ingest.receipt import Fate, Item, Receipt
 from fhir_service.ingest.recognition import DELETED, STALE, Recognition
 from fhir_service.ingest.refused import NOT_KEPT, NOT_KEPT_DETAIL, Keeper
 from fhir_service.ingest.resolve import Resolver, Unresolved, Wearer
+from fhir_service.ingest.taken_back import NOT_IN_RECORD, TakenBack, as_measured
 from fhir_service.ingest.unit_devices import UnitDevices
 from fhir_service.ingest.wearers import NOT_NAMED
-from fhir_service.storage import resources, source_keys
+from fhir_service.storage import source_keys
 from fhir_service.storage.engine import Transaction
+from fhir_service.storage.patients import PatientState
 from fhir_service.storage.repository import Repository
 from fhir_service.storage.resources import Stored
 from fhir_service.storage.tables import SHARED
-from mappings.kinds import kinds
 from mappings.measurement import (
     Deletion,
     Measurement,
@@ -36,6 +37,7 @@ from mappings.measurement import (
     Reading,
     Reason,
     Refusal,
+    Whole,
 )
 from mappings.normalise import Normalised, normalise
 from mappings.observation import (
@@ -101,6 +103,9 @@ class Batch:
         self._devices = UnitDevices(
             transaction, repository, gate, delivery, self._resolver
         )
+        self._taken_back = TakenBack(
+            transaction, self._resolver, delivery, self._no_unit
+        )
         self._observing = Observing(
             transaction,
             repository,
@@ -129,19 +134,28 @@ class Batch:
     def run(self, readings: Iterable[Reading]) -> None:
         """Account for all of `readings`, storing what may be stored."""
         by_patient: dict[int, list[_Decided]] = {}
+        wholes: list[Whole] = []
         for reading in readings:
             if isinstance(reading, Measurement):
                 self._measured(reading, by_patient)
-            elif isinstance(reading, Refusal):
-                self._refuse_of(reading, self._owner)
-            elif isinstance(reading, OutOfScope):
-                self._out_of_scope(reading)
+            elif isinstance(reading, Whole):
+                wholes.append(reading)
             else:
-                self._deleted(reading)
+                self._not_measured(reading)
         for key, decided in by_patient.items():
             for part in _once_each(decided):
                 self._store(key, part)
+        for whole in wholes:
+            self._lacking(whole)
         self._observing.finish()
+
+    def _not_measured(self, reading: Refusal | OutOfScope | Deletion) -> None:
+        if isinstance(reading, Refusal):
+            self._refuse_of(reading, self._owner)
+        elif isinstance(reading, OutOfScope):
+            self._out_of_scope(reading)
+        else:
+            self._deleted(reading)
 
     def _out_of_scope(self, reading: OutOfScope) -> None:
         self.receipt.add(
@@ -154,24 +168,17 @@ class Batch:
         )
 
     def _deleted(self, deletion: Deletion) -> None:
-        wearer = self._resolver.wearer(_as_measured(deletion, self._delivery))
-        if isinstance(wearer, Unresolved) or wearer.stranger is not None:
-            if not deletion.records:
-                return
-            why = wearer if isinstance(wearer, Unresolved) else wearer.stranger
-            self._refuse(_undeletable(deletion, why or _UNKNOWN_ID), SHARED)
+        held = self._taken_back.deleted(deletion)
+        if not held:
+            self._undeletable(deletion)
             return
-        self.patients.add(wearer.state.id)
-        self.keys.add(wearer.state.key)
-        found = self._of_source(wearer.state.key, deletion)
-        for old in found:
+        versions = [old for one in held for old in one.versions]
+        for one in held:
+            self._concerns(one.state)
+        for old in versions:
             if not old.deleted:
                 self._observing.delete(old)
-        if not found:
-            if deletion.records:
-                self._refuse(_undeletable(deletion, _UNKNOWN_ID), wearer.state.key)
-            return
-        is_news = not all(old.deleted for old in found)
+        is_news = not all(old.deleted for old in versions)
         self.receipt.add(
             Item(
                 deletion.position,
@@ -182,32 +189,37 @@ class Batch:
             )
         )
 
-    def _of_source(self, key: int, deletion: Deletion) -> list[Stored]:
-        """Return the Observations that came of what the source has deleted.
+    def _undeletable(self, deletion: Deletion) -> None:
+        """Let a deletion wait for what it names."""
+        wearer = self._taken_back.wearer(deletion)
+        why: Unresolved = _UNKNOWN_ID
+        if isinstance(wearer, Unresolved):
+            why = wearer
+        elif wearer.stranger is not None:
+            why = wearer.stranger
+        else:
+            self._concerns(wearer.state)
+        if deletion.records:
+            self._refuse(_undeletable(deletion, why), _kept_under(wearer))
 
-        Asked by every kind, for a deletion need not name one; each is a hash. What
-        one record gives several of is found by the record.
+    def _lacking(self, whole: Whole) -> None:
+        """Delete what older versions of a record held and this one does not.
+
+        A part that is tried again looks whole, and a replay is of what was.
         """
-        names = kinds() if deletion.kind is None else (deletion.kind,)
-        wanted = _as_measured(deletion, self._delivery)
-        found = source_keys.known(
-            self._transaction,
-            key,
-            [
-                content_key(
-                    wanted._replace(kind=name, source_id=source_id), self._no_unit
+        if not self._delivery.is_first:
+            return
+        for held in self._taken_back.not_held(whole):
+            self._concerns(held.state)
+            for old in held.versions:
+                self._observing.delete(old)
+                self.receipt.add(
+                    Item(whole.position, Fate.DELETED, whole.kind, NOT_IN_RECORD)
                 )
-                for name in names
-                for source_id in (deletion.source_id, f"{deletion.source_id}#{name}")
-            ],
-        )
-        records = [
-            record_key(name, deletion.source_id, self._no_unit) for name in names
-        ]
-        several = source_keys.of_records(self._transaction, key, records)
-        rows_of = sorted({row for row, _ in found.values()} | several)
-        stored = (resources.current(self._transaction, row) for row in rows_of)
-        return [one for one in stored if one is not None]
+
+    def _concerns(self, state: PatientState) -> None:
+        self.patients.add(state.id)
+        self.keys.add(state.key)
 
     def withdraw(self, old: Stored) -> None:
         """Say of an Observation that its mapping was wrong."""
@@ -222,10 +234,7 @@ class Batch:
         if len(accounts) > 1 or (named is None and not self._delivery.patient_id):
             return NOT_NAMED
         now_us = self._delivery.received_us
-        unread = Deletion("$", "", patient=named)
-        return self._resolver.wearer(
-            _as_measured(unread, self._delivery)._replace(start_us=now_us)
-        )
+        return self._resolver.wearer(as_measured("$", named, now_us))
 
     def _refuse_of(
         self,
@@ -275,8 +284,7 @@ class Batch:
         normalised = normalise(measurement, now_us=self._delivery.now_us)
         wearer = self._resolver.wearer(measurement)
         if isinstance(wearer, Wearer):
-            self.patients.add(wearer.state.id)
-            self.keys.add(wearer.state.key)
+            self._concerns(wearer.state)
         if isinstance(normalised, Refusal):
             refusal = normalised._replace(payload=measurement)
             self._refuse_of(refusal, wearer, measurement)
@@ -354,12 +362,12 @@ class Batch:
                 self._account(candidate, *recognition.place(candidate, constants))
             else:
                 self._account(candidate, Fate.WITHHELD, "consent")
-        self.confirmed.update(row for row, _ in known.values())
+        self.confirmed.update(recorded.row for recorded in known.values())
         self._observing.insert(key, list(recognition.fresh.values()), known)
         self.changes += [Change(one, None) for one, _ in recognition.fresh.values()]
-        for candidate, old in recognition.amended.values():
-            self._observing.amend(key, candidate, old, known)
-            self.changes.append(Change(candidate, old))
+        for correction in recognition.amended.values():
+            self._observing.amend(key, correction, known)
+            self.changes.append(Change(correction.candidate, correction.old))
         recognition.remember()
 
     def _is_stale(self, stored: Stored) -> bool:
@@ -405,24 +413,6 @@ class Batch:
 _UNKNOWN_ID = Unresolved(
     Reason.UNKNOWN_SOURCE_ID, "What the source has deleted is not known here."
 )
-
-
-def _as_measured(deletion: Deletion, delivery: Delivery) -> Measurement:
-    """Return the measurement that a deletion would be, to find whose it is."""
-    now_us = delivery.received_us
-    return Measurement(
-        kind=deletion.kind or "",
-        value=None,
-        unit="",
-        start="",
-        start_us=now_us,
-        end=None,
-        end_us=now_us,
-        position=deletion.position,
-        source_id=deletion.source_id,
-        patient=deletion.patient,
-        records=deletion.records,
-    )
 
 
 def _undeletable(deletion: Deletion, why: Unresolved) -> Refusal:

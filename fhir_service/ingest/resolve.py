@@ -102,6 +102,30 @@ class Resolver:
         )
         return _Met(pairings, {})
 
+    def of_account(self, named: str | None) -> Iterator[PatientState]:
+        """Yield the deliverer's own patients with whom an account was ever paired."""
+        if named is None or self._delivery.is_registered:
+            return
+        met = self._met.get((named, None))
+        if met is None:
+            met = self._met[(named, None)] = self._meet(named, None)
+        yield from self._own_of(met.pairings.patients)
+
+    def of_units(self) -> Iterator[PatientState]:
+        """Yield those with whom any unit of the source was ever paired."""
+        if self._pairs_units:
+            source = self._delivery.source
+            keys = source_grants.patients_of_units(self._transaction, source)
+            yield from self._own_of(keys)
+
+    def _own_of(self, keys: Iterable[int]) -> Iterator[PatientState]:
+        for key in sorted(keys):
+            state = patients.by_key(self._transaction, key)
+            if state is None or self._by_id(state.id) is None:
+                continue
+            if self._is_own(state):
+                yield state
+
     def _resolve(
         self,
         named: str | None,

@@ -135,6 +135,14 @@ _PAIRS_UNITS = Statement(
     )
     .limit(1)
 )
+_OF_UNITS = Statement(
+    select(source_grant.c.patient_key)
+    .where(
+        source_grant.c.source == bindparam("of"),
+        source_grant.c.device_row.is_not(None),
+    )
+    .distinct()
+)
 _NOTICE = Statement(
     update(source_grant)
     .where(
@@ -175,6 +183,11 @@ def of_patient(snapshot: Snapshot, patient_key: int) -> list[SourceGrant]:
 def pairs_units(snapshot: Snapshot, source: str) -> bool:
     """Whether any unit of a source was ever paired."""
     return snapshot.one(_PAIRS_UNITS, of=source) is not None
+
+
+def patients_of_units(snapshot: Snapshot, source: str) -> list[int]:
+    """Return the keys of all with whom a unit of a source was ever paired."""
+    return [key for (key,) in snapshot.all(_OF_UNITS, of=source)]
 
 
 def notice(transaction: Transaction, number: int, *, by: str, at_us: int) -> bool:

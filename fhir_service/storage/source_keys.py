@@ -1,11 +1,12 @@
 """What has been stored already, by the source's own key: a replay is a no-op.
 
-The content that counts is beside the key; those that it has replaced are kept too, for
-a source that sends an older one again has nothing new to say.
+The content that counts is beside the key, and which version of its record told it;
+contents that it has replaced are kept too, for a source that sends an older one again
+has nothing new to say.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, insert, update
 
@@ -17,7 +18,7 @@ from fhir_service.storage.tables import (
     source_record,
 )
 
-COLUMNS = ("patient_key", "key", "row", "content")
+COLUMNS = ("patient_key", "key", "row", "content", "version")
 CONTENT_COLUMNS = ("patient_key", "key", "content")
 
 _CHUNK = 200
@@ -28,7 +29,15 @@ _UPDATE = Statement(
         source_key.c.patient_key == bindparam("of"),
         source_key.c.key == bindparam("at"),
     )
-    .values(content=bindparam("new_content"))
+    .values(content=bindparam("new_content"), version=bindparam("new_version"))
+)
+_RENEW = Statement(
+    update(source_key)
+    .where(
+        source_key.c.patient_key == bindparam("of"),
+        source_key.c.key == bindparam("at"),
+    )
+    .values(version=bindparam("new_version"))
 )
 RECORD_COLUMNS = ("patient_key", "record", "row")
 _INSERT_RECORD = Statement(insert(source_record).values(**columns_of(RECORD_COLUMNS)))
@@ -39,7 +48,7 @@ _INSERT_CONTENT = Statement(
     insert(source_content).values(**columns_of(CONTENT_COLUMNS))
 )
 _SELECT = (
-    "SELECT key, row, content FROM source_key "
+    "SELECT key, row, content, version FROM source_key "
     "WHERE patient_key = {p} AND key IN ({keys})"
 )
 _SELECT_CONTENT = (
@@ -48,13 +57,29 @@ _SELECT_CONTENT = (
 )
 
 
+class Recorded(NamedTuple):
+    """What is stored under a source's key.
+
+    Attributes:
+        row: Where.
+        content: Digest of what counts.
+        version: Of the source's record, the newest that told it; None where no source
+            has said one.
+
+    """
+
+    row: int
+    content: bytes
+    version: int | None
+
+
 def known(
     snapshot: Snapshot, patient_key: int, keys: Sequence[bytes]
-) -> dict[bytes, tuple[int, bytes]]:
-    """Return key → (row, content digest) of those that are stored."""
+) -> dict[bytes, Recorded]:
+    """Return what is stored, by its key."""
     return {
-        bytes(key): (row, bytes(content))
-        for key, row, content in _of_keys(snapshot, _SELECT, patient_key, keys)
+        bytes(key): Recorded(row, bytes(content), version)
+        for key, row, content, version in of_keys(snapshot, _SELECT, patient_key, keys)
     }
 
 
@@ -63,14 +88,15 @@ def superseded(
 ) -> dict[bytes, set[bytes]]:
     """Return key → content digests that another has replaced."""
     found: dict[bytes, set[bytes]] = {}
-    for key, content in _of_keys(snapshot, _SELECT_CONTENT, patient_key, keys):
+    for key, content in of_keys(snapshot, _SELECT_CONTENT, patient_key, keys):
         found.setdefault(bytes(key), set()).add(bytes(content))
     return found
 
 
-def _of_keys(
+def of_keys(
     snapshot: Snapshot, template: str, patient_key: int, keys: Sequence[bytes]
 ) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows of a question about a patient's keys, asked in chunks."""
     mark = "?" if snapshot.dialect == "sqlite" else "%s"
     text = template.format(p=mark, keys=",".join([mark] * _CHUNK))
     for first in range(0, len(keys), _CHUNK):
@@ -80,17 +106,29 @@ def _of_keys(
 
 
 def add(
-    transaction: Transaction, rows: Sequence[tuple[int, bytes, int, bytes]]
+    transaction: Transaction,
+    rows: Sequence[tuple[int, bytes, int, bytes, int | None]],
 ) -> None:
-    """Record (patient_key, key, row, content digest)."""
+    """Record (patient_key, key, row, content digest, version)."""
     transaction.copy(_INSERT, "source_key", COLUMNS, rows)
 
 
 def amend(
-    transaction: Transaction, patient_key: int, key: bytes, content: bytes
+    transaction: Transaction,
+    patient_key: int,
+    key: bytes,
+    content: bytes,
+    version: int | None = None,
 ) -> None:
     """Record that the source has sent another content under the same key."""
-    transaction.run(_UPDATE, of=patient_key, at=key, new_content=content)
+    transaction.run(
+        _UPDATE, of=patient_key, at=key, new_content=content, new_version=version
+    )
+
+
+def renew(transaction: Transaction, patient_key: int, key: bytes, version: int) -> None:
+    """Record that a newer version of the source's record tells the same."""
+    transaction.run(_RENEW, of=patient_key, at=key, new_version=version)
 
 
 def add_records(
@@ -105,7 +143,7 @@ def of_records(
 ) -> set[int]:
     """Return the rows of what records gave."""
     return {
-        int(row) for (row,) in _of_keys(snapshot, _SELECT_RECORD, patient_key, records)
+        int(row) for (row,) in of_keys(snapshot, _SELECT_RECORD, patient_key, records)
     }
 
 

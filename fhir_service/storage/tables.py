@@ -349,6 +349,7 @@ source_key = Table(
     Column("key", LargeBinary, nullable=False),
     Column("row", Big, nullable=False),
     Column("content", LargeBinary, nullable=False),
+    Column("version", Big, comment="of the source's record, where it says one"),
     PrimaryKeyConstraint("patient_key", "key"),
     comment="makes a replay of device data a no-op",
     sqlite_with_rowid=False,
@@ -475,6 +476,17 @@ source_record = Table(
     Column("row", Big, nullable=False),
     PrimaryKeyConstraint("patient_key", "record", "row"),
     comment="what one record of a source gives several of",
+    sqlite_with_rowid=False,
+)
+
+source_whole = Table(
+    "source_whole",
+    metadata,
+    Column("patient_key", Big, nullable=False),
+    Column("record", LargeBinary, nullable=False, comment="keyed hash"),
+    Column("version", Big, nullable=False, comment="the newest that came whole"),
+    PrimaryKeyConstraint("patient_key", "record"),
+    comment="which version of a record counts, of those that are sent whole",
     sqlite_with_rowid=False,
 )
 

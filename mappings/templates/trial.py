@@ -74,7 +74,7 @@ def trials(
             )
         elif isinstance(reading, Refusal):
             yield _refused(reading)
-        else:
+        elif isinstance(reading, Deletion):
             yield _deleted(reading)
 
 

@@ -296,6 +296,7 @@ ADDED_LATER = (
     "signing_key",
     "source_grant",
     "source_record",
+    "source_whole",
 )
 """Tables of the versions after."""
 
@@ -313,6 +314,7 @@ WIDENED_LATER = {
     ),
     "account": ("language", "may_break_glass"),
     "access_token": ("authorization_id", "user_id", "patient", "is_attested"),
+    "source_key": ("version",),
 }
 """Columns of the versions after."""
 

@@ -4,10 +4,12 @@ https://developer.apple.com/documentation/healthkit/hkcorrelationtypeidentifier/
 """
 
 from collections.abc import Iterator
+from functools import reduce
 from typing import NamedTuple
 
 from mappings.measurement import Component, Measurement, Reason
 from mappings.payload import Unreadable
+from mappings.source_version import newest
 
 MAX_HELD = 100_000
 """Halves that wait for the other; more than a reading every quarter of an hour for
@@ -82,4 +84,5 @@ def _panel(first: Measurement, *second: Measurement) -> Measurement:
         ),
         self_reported=any(half.self_reported for half in halves),
         records=len(halves),
+        source_version=reduce(newest, [half.source_version for half in halves]),
     )

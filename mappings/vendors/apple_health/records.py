@@ -36,6 +36,7 @@ KEPT_ATTRIBUTES = frozenset(
         "value",
         "startDate",
         "endDate",
+        "creationDate",
         "device",
         "workoutActivityType",
         "duration",
@@ -131,6 +132,7 @@ class Reader:
             None,
             metadata.get("HKWasUserEntered") == "1",
             zone,
+            source_version=times.created(attributes),
         )
 
     def half(self, element: Element) -> Iterable[Reading]:
@@ -192,6 +194,7 @@ class Reader:
             device=unit_of(attributes),
             self_reported=metadata.get("HKWasUserEntered") == "1",
             zone=zone,
+            source_version=times.created(attributes),
         )
 
 

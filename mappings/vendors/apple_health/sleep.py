@@ -15,7 +15,7 @@ from typing import NamedTuple
 from mappings.measurement import Component, DeviceClue, Measurement, Reading, Reason
 from mappings.payload import HOUR_US, Unreadable, at_offset, offset_minutes, seconds
 from mappings.vendors.apple_health.elements import Element
-from mappings.vendors.apple_health.times import Span
+from mappings.vendors.apple_health.times import Span, created
 
 VALUE = "HKCategoryValueSleepAnalysis"
 
@@ -101,6 +101,7 @@ class Segment(NamedTuple):
         end_offset: Offset of the end from UTC, in minutes.
         zone: IANA name of the zone, where it is known.
         position: Its place in the file.
+        created: When HealthKit took it in; None where untold.
 
     """
 
@@ -111,6 +112,7 @@ class Segment(NamedTuple):
     end_offset: int
     zone: str | None
     position: str
+    created: int | None
 
 
 class Nights:
@@ -143,6 +145,7 @@ class Nights:
             offset_minutes(end.text),
             zone,
             element.position,
+            created(element.attributes),
         )
         self._segments.setdefault(source, []).append(segment)
         self._held += 1
@@ -214,7 +217,14 @@ def _reading(source: Source, session: list[Segment]) -> Reading:
         self_reported=source.is_entered,
         zone=first.zone,
         records=len(session),
+        source_version=_version(session),
     )
+
+
+def _version(session: list[Segment]) -> int | None:
+    """Return when the last of the records was taken in, where all of them tell."""
+    told = [one.created for one in session if one.created is not None]
+    return max(told) if len(told) == len(session) else None
 
 
 def _totals(session: list[Segment]) -> Iterator[Component]:

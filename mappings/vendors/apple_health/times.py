@@ -5,6 +5,8 @@ instant is right, the local day need not be: where the zone is known, from the
 record's `HKTimeZone` or from the caller, the same instant is written in that zone.
 """
 
+from collections.abc import Mapping
+
 from mappings.measurement import Reason
 from mappings.payload import (
     Instant,
@@ -52,6 +54,20 @@ def span(
         return start, end, None
     there = in_zone(start, zone)
     return there, there if end is start else in_zone(end, zone), zone
+
+
+def created(attributes: Mapping[str, str]) -> int | None:
+    """Return the version of a record: when HealthKit took it in; None where untold.
+
+    What is in HealthKit does not change: a correction is another, later record.
+    """
+    text = attributes.get("creationDate")
+    if text is None:
+        return None
+    try:
+        return instant(text).us
+    except Unreadable:
+        return None
 
 
 _NO_TIME = Unreadable(Reason.NO_TIME, "The record lacks startDate or endDate.")

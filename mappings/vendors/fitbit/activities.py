@@ -15,6 +15,7 @@ from mappings.payload import (
     seconds,
 )
 from mappings.records import UNNAMED, may_be_measured
+from mappings.source_version import modified_at
 from mappings.times import Span, reading
 from mappings.vendors.fitbit.clock import Clock
 from mappings.vendors.fitbit.numbers import measured, size_of
@@ -66,6 +67,7 @@ def activity(entry: Json, clock: Clock, position: str) -> Reading:
         components=tuple(parts),
         source_id=identifier(entry),
         self_reported=entry.get("logType") == _MANUAL,
+        source_version=modified_at(entry.get("lastModified")),
     )
 
 

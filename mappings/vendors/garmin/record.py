@@ -55,6 +55,8 @@ class Record(NamedTuple):
         patient: Its `userId`.
         device: What it says of the device.
         self_reported: Whether a person entered it.
+        version: Of the summary of a day, the moment up to which it tells; None of
+            others, of which a later push replaces an earlier one.
 
     """
 
@@ -68,6 +70,7 @@ class Record(NamedTuple):
     patient: str | None
     device: DeviceClue | None
     self_reported: bool
+    version: int | None = None
 
     @property
     def is_day(self) -> bool:
@@ -156,6 +159,7 @@ class Record(NamedTuple):
             1,
             self.patient,
             (*flags, "zone-disputed") if is_disputed else flags,
+            source_version=self.version,
         )
 
     def reading(
@@ -172,6 +176,7 @@ class Record(NamedTuple):
             device=self.device,
             patient=self.patient,
             self_reported=self.self_reported,
+            source_version=self.version,
             **more,
         )
 
@@ -206,7 +211,9 @@ def record_of(name: str, fields: Json, position: str, zone: ZoneInfo | None) -> 
         _device(fields.get("deviceName")),
         _is_entered(fields),
     )
-    return bare._replace(span=_span(bare, is_disputed=is_disputed))
+    span = _span(bare, is_disputed=is_disputed)
+    is_of_day = name.lower() == "dailies" and span.end is not None
+    return bare._replace(span=span, version=span.end.us if is_of_day else None)
 
 
 def _span(record: Record, *, is_disputed: bool) -> Span:

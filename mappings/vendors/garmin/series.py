@@ -64,6 +64,7 @@ def readings(
             1,
             patient,
             flags,
+            source_version=record.version,
         )
     for run in _runs(sorted(empty), grain_s):
         yield _absent(record, member, series.quantity, run, grain_s)

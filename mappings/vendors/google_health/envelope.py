@@ -22,6 +22,7 @@ from mappings.payload import (
     number_text,
 )
 from mappings.records import moment
+from mappings.source_version import modified_at
 from mappings.times import Span, in_zone, local_day, named_zone, reading
 
 Json = Mapping[str, Any]
@@ -78,6 +79,7 @@ class Point(NamedTuple):
             device=self.device,
             self_reported=self.self_reported,
             patient=self.patient,
+            source_version=modified_at(self.data.get("updateTime")),
             **more,
         )
 

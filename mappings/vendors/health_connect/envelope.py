@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from mappings.measurement import DeviceClue, Measurement, Reason
 from mappings.payload import Instant, Unreadable, at_offset, instant, offset_minutes
 from mappings.records import day_text, moment
+from mappings.source_version import counted, modified_at
 from mappings.times import Span, in_zone, local_instant, reading
 from mappings.vendors.health_connect.records import (
     ENVELOPE,
@@ -58,6 +59,7 @@ class Record(NamedTuple):
             drops it.
         device: What it says of the device.
         self_reported: Whether a person entered it.
+        version: When it was last modified, or how often its app has written it.
 
     """
 
@@ -70,6 +72,7 @@ class Record(NamedTuple):
     source_id: str | None
     device: DeviceClue | None
     self_reported: bool
+    version: int | None
 
     def at(self, text: object) -> Instant:
         """Return the moment of a sample or a stage.
@@ -104,6 +107,7 @@ class Record(NamedTuple):
         """Return a reading of this record."""
         span = more.pop("span", self.span)
         more.setdefault("source_id", self.source_id)
+        more.setdefault("source_version", self.version)
         return reading(
             kind,
             value,
@@ -137,7 +141,16 @@ def record_of(type_: str, fields: Json, position: str, zone: ZoneInfo | None) ->
         _identifier(metadata),
         _device(metadata.get("device")),
         _is_entered(metadata.get("recordingMethod")),
+        _version(metadata),
     )
+
+
+def _version(metadata: Json) -> int | None:
+    """Return the version of a record: Health Connect's own, else that of its app."""
+    modified = modified_at(metadata.get("lastModifiedTime"))
+    if modified is not None:
+        return modified
+    return counted(metadata.get("clientRecordVersion"))
 
 
 def _is_entered(method: object) -> bool:

@@ -10,9 +10,17 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from mappings.accounted import accounted
-from mappings.measurement import Deletion, OutOfScope, Reading, Reason, Refusal
+from mappings.measurement import (
+    Deletion,
+    OutOfScope,
+    Reading,
+    Reason,
+    Refusal,
+    Whole,
+)
 from mappings.payload import Unreadable, zone_of
 from mappings.records import UNNAMED, may_be_measured
+from mappings.source_version import whole
 from mappings.vendors.health_connect import forwarder, values
 from mappings.vendors.health_connect.envelope import (
     Json,
@@ -259,9 +267,24 @@ def _understood(record: Record) -> Iterator[Reading]:
     if what is not None:
         yield values.one(record, what)
     elif record.type in SAMPLES:
-        yield from samples(record)
+        yield from _whole(record, SAMPLES[record.type].kind, samples(record))
+    elif record.type == "SkinTemperature":
+        kind = "skin-temperature-deviation"
+        yield from _whole(record, kind, values.SEVERAL[record.type](record))
     else:
         yield from values.SEVERAL[record.type](record)
+
+
+def _whole(record: Record, kind: str, readings: Iterator[Reading]) -> Iterable[Reading]:
+    """Return what a record holds several of, and that this is all of it.
+
+    Health Connect gives a record whole or not at all. One without an identifier or a
+    version cannot be told from the one before.
+    """
+    if record.source_id is None or record.version is None:
+        return readings
+    said = Whole(record.position, kind, record.source_id, record.version)
+    return whole(said, readings)
 
 
 @cache

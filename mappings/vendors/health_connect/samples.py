@@ -106,6 +106,7 @@ def samples(record: Record) -> Iterator[Reading]:
             1,
             None,
             flags,
+            source_version=record.version,
         )
 
 

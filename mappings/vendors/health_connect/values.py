@@ -56,6 +56,7 @@ def one(record: Record, what: Quantity) -> Measurement | OutOfScope:
         1,
         None,
         ("zone-disputed",) if is_disputed else (),
+        source_version=record.version,
     )
 
 

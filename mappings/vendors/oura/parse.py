@@ -32,6 +32,7 @@ from mappings.payload import (
     zone_of,
 )
 from mappings.records import NO_VALUE, Found, Record, Shape, day_text, found_in, moment
+from mappings.source_version import modified_at
 from mappings.times import Span, day_at, local_day, local_instant, reading
 from mappings.vendors.oura import shapes
 from mappings.vendors.oura.series import signal
@@ -102,7 +103,11 @@ def _read(
     record = Record(
         members, shape, position, lambda one: {"data_type": type_, "data": [one]}
     )
-    said = {"source_id": source_id, "device": _ring(_text(members.get("ring_id")))}
+    said = {
+        "source_id": source_id,
+        "device": _ring(_text(members.get("ring_id"))),
+        "source_version": modified_at(members.get("updated_at")),
+    }
     yield from read(record, said, zone)
     yield from record.left_over()
 

@@ -19,6 +19,7 @@ from mappings.payload import (
     offset_minutes,
 )
 from mappings.records import Record, moment
+from mappings.source_version import modified_at
 from mappings.times import Span, reading
 from mappings.vendors.whoop.shapes import (
     ABSENT,
@@ -97,6 +98,7 @@ def _said(record: Record, suffix: str = "", name: str = "id") -> dict[str, Any]:
         "source_id": source_id and source_id + suffix,
         "device": _DEVICE,
         "patient": text_of(record.members.get("user_id")),
+        "source_version": modified_at(record.members.get("updated_at")),
     }
 
 

@@ -27,6 +27,7 @@ from mappings.vendors.withings.source import (
     second_name,
     seconds_of,
     span_in,
+    version_of,
     zone_for,
 )
 from mappings.vendors.withings.types import ENTERED, EXTERNAL, OF_THE_USER
@@ -43,7 +44,12 @@ def day(members: Mapping[str, Any], answer: Answer) -> Iterator[Reading]:
         yield record.refusal(error)
         return
     flags = ("relayed",) if members.get("brand") == EXTERNAL else ()
-    yield from record.measured(span, device=device_of(members), flags=flags)
+    yield from record.measured(
+        span,
+        device=device_of(members),
+        flags=flags,
+        source_version=version_of(members),
+    )
     yield from record.left_over()
 
 
@@ -148,4 +154,5 @@ def _session(record: Record, data: Record, answer: Answer) -> Measurement:
         device=device_of(members),
         self_reported=attrib in ENTERED,
         records=max(1, len(parts)),
+        source_version=version_of(members),
     )

@@ -22,6 +22,7 @@ from mappings.vendors.withings.source import (
     device_of,
     id_of,
     instant_in,
+    version_of,
     zone_for,
 )
 from mappings.vendors.withings.types import (
@@ -82,6 +83,7 @@ def _measures(
         "source_id": id_of(members, "grpid"),
         "device": device_of(members),
         "self_reported": members.get("attrib") in ENTERED,
+        "source_version": version_of(members),
     }
     seen: dict[str, Reading] = {}
     pressures: _Measures = []

@@ -30,6 +30,7 @@ from mappings.vendors.withings.source import (
     second_name,
     seconds_of,
     span_in,
+    version_of,
     zone_for,
 )
 
@@ -54,7 +55,11 @@ def night(members: Mapping[str, Any], answer: Answer) -> Iterator[Reading]:
     except Unreadable as error:
         yield record.refusal(error.of("sleep-session"), data)
         return
-    said = {"source_id": id_of(members, "id"), "device": device_of(members)}
+    said = {
+        "source_id": id_of(members, "id"),
+        "device": device_of(members),
+        "source_version": version_of(members),
+    }
     if parts:
         yield reading(
             "sleep-session",

@@ -140,6 +140,12 @@ def _device(
     )
 
 
+def version_of(record: Mapping[str, Any]) -> int | None:
+    """Return the version of a record: the second at which it was modified."""
+    modified = record.get("modified")
+    return modified * SECOND_US if type(modified) is int and modified > 0 else None
+
+
 def id_of(record: Mapping[str, Any], name: str) -> str | None:
     """Return the source's id of a record, which is a number or a text."""
     value = record.get(name)

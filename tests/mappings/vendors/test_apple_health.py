@@ -125,6 +125,7 @@ def test_a_heart_rate_has_its_time_its_place_and_its_device():
             hardware="Watch6,7",
             software="10.2",
         ),
+        source_version=1704063696000000,
     )
 
 

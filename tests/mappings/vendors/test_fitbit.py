@@ -146,6 +146,7 @@ def test_the_stored_run_is_in_kilometres():
             Component("active-energy", 150, "kcal"),
         ),
         zone=BERLIN,
+        source_version=1435095697000000,
     )
     [_, distance, _, _] = normalise(run, now_us=NOW_US).parts
     assert (distance.value, distance.unit) == ("6437.38", "m")

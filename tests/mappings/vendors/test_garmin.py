@@ -307,6 +307,7 @@ def test_heart_rates_every_15_seconds_are_a_signal_and_no_spot_rates():
         ),
         records=3,
         patient="u1",
+        source_version=START * 1_000_000 + 900_000_000,
     )
     assert (gap.kind, gap.absent, gap.records) == ("heart-rate-series", "unknown", 1)
 
@@ -937,3 +938,16 @@ def test_any_json_is_accounted_for_and_nothing_is_raised(payload):
         for r in found
         if isinstance(r, Measurement)
     )
+
+
+def test_of_a_day_the_push_that_tells_more_of_it_is_newer():
+    [noon, evening] = (
+        one("dailies", durationInSeconds=hours * 3600, floorsClimbed=3)
+        for hours in (12, 18)
+    )
+
+    assert evening.source_version - noon.source_version == 6 * 3600 * 1_000_000
+
+
+def test_of_another_summary_the_later_push_is_newer():
+    assert one("epochs", steps=3).source_version is None

@@ -71,6 +71,7 @@ def test_the_stored_exercise_is_a_walk_in_metres_at_its_offset():
         ),
         self_reported=True,
         patient="1000000000000000001",
+        source_version=1771895962450466,
     )
     [_, distance, _, _] = normalise(reading, now_us=NOW_US).parts
     assert (distance.value, distance.unit) == ("1609.344", "m")

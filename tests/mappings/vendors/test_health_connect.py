@@ -16,6 +16,7 @@ from mappings.measurement import (
     OutOfScope,
     Reason,
     Refusal,
+    Whole,
 )
 from mappings.normalise import Normalised, normalise
 from mappings.vendors.health_connect import exercises, forwarder, records, values
@@ -62,6 +63,7 @@ def test_the_stored_record_has_its_energy_and_an_unknown_offset():
         end_us=1673308395405000,
         position="$.records[0].energy",
         source_id="239a8cfd-990d-42fc-bffc-c494b829e8e1",
+        source_version=1673989583335000,
     )
     assert normalise(reading, now_us=NOW_US).implausible
 
@@ -558,3 +560,68 @@ def test_any_json_is_accounted_for(payload):
     assert all(
         dumps(reading.payload) for reading in found if isinstance(reading, Refusal)
     )
+
+
+MODIFIED, MODIFIED_US = "2025-03-30T07:00:00.5Z", 1743318000500000
+
+
+@pytest.mark.parametrize(
+    ("metadata", "version"),
+    [
+        ({"lastModifiedTime": MODIFIED, "clientRecordVersion": 4}, MODIFIED_US),
+        ({"clientRecordVersion": 4}, 4),
+        ({"clientRecordVersion": 0}, None),
+        ({"lastModifiedTime": "yesterday"}, None),
+        ({}, None),
+    ],
+)
+def test_a_record_tells_its_version(metadata, version):
+    reading = one(record("Steps", count=7, metadata=metadata))
+
+    assert reading.source_version == version
+
+
+def beats(*times, **metadata):
+    samples = [{"time": time, "beatsPerMinute": 60} for time in times]
+    return record("HeartRate", samples=samples, metadata=metadata)
+
+
+def test_a_record_of_samples_is_whole():
+    found = readings(beats(START, END, id="r", lastModifiedTime=MODIFIED))
+
+    *_, last = found
+    assert [one.source_version for one in found[:-1]] == [MODIFIED_US] * 2
+    assert last == Whole(
+        position="$",
+        kind="heart-rate",
+        record="r",
+        version=MODIFIED_US,
+        holds=(f"r#{START_US // 1000}", f"r#{END_US // 1000}"),
+    )
+
+
+def test_deviations_of_a_temperature_are_whole():
+    delta = {"time": START, "delta": {"inCelsius": 1}}
+    payload = record(
+        "SkinTemperature",
+        deltas=[delta],
+        metadata={"id": "r", "lastModifiedTime": MODIFIED},
+    )
+
+    *_, last = readings(payload)
+
+    assert last.kind == "skin-temperature-deviation"
+    assert last.holds == (f"r#{START_US // 1000}",)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        beats(START, id="r"),
+        beats(START, lastModifiedTime=MODIFIED),
+        beats(START, None, id="r", lastModifiedTime=MODIFIED),
+    ],
+    ids=["no version", "no identifier", "a sample that is none"],
+)
+def test_what_may_not_be_all_of_a_record_is_not_whole(payload):
+    assert not any(isinstance(found, Whole) for found in readings(payload))

@@ -179,6 +179,7 @@ def test_a_night_is_one_session_and_a_respiratory_rate():
         ),
         records=10,
         patient="99900001",
+        source_version=1768451614635000,
     )
     assert values(found[1:]) == [("respiratory-rate", "17.167969")]
     assert [r.what for r in found if isinstance(r, OutOfScope)] == [

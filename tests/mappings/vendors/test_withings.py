@@ -99,6 +99,7 @@ def test_a_weight_keeps_the_precision_that_withings_reports():
         source_id="12",
         device=SCALE,
         zone="Europe/Madrid",
+        source_version=1736928001000000,
     )
     assert stored([reading]) == [("body-weight", "65.750 kg")]
 
@@ -565,6 +566,7 @@ def test_nights_are_sessions_with_their_totals():
         end_us=1504319100000000,
         position="$.body.series[0]",
         source_id="123",
+        source_version=1504477126000000,
         components=(
             Component("sleep-duration", 11160, "s"),
             Component("light-sleep-duration", 3360, "s"),

@@ -1,9 +1,10 @@
 """What a source has deleted is deleted here, once, and by that source alone."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from worlds import heart_rate
+from worlds import heart_rate, patient
 
 from consent.audit.entry import Interaction
 from fhir_service.auth import local
@@ -16,7 +17,9 @@ from mappings.vendors.table import VENDORS
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def take_back(clinic, *deletions, client="gateway", source="open-mhealth"):
+def take_back(
+    clinic, *deletions, client="gateway", source="open-mhealth", patient_id=None
+):
     services = clinic.world.deployment.services
     with services.database.read() as snapshot:
         grant = local.registered(snapshot, client)
@@ -26,13 +29,34 @@ def take_back(clinic, *deletions, client="gateway", source="open-mhealth"):
         parser=vendor.parser,
         identifier_system=vendor.system,
         is_registered=False,
-        patient_id=None,
+        patient_id=patient_id,
         grant=grant,
         payload_sha256=None,
         received_us=services.clock(),
     )
     origin = Origin(interaction=Interaction.INGEST, request="a deletion")
     return take(services, delivery, origin, deletions).to_json()
+
+
+def another(clinic):
+    """Return the clinic as one of its other patients, who consented too."""
+    made = clinic.world.create(patient(clinic.organization), clinic.admin)
+    clinic.consented(patient_id=made["id"])
+    return replace(clinic, patient=made["id"])
+
+
+def paired(clinic, **body):
+    whole = {"patient": clinic.patient, "source": "open-mhealth", **body}
+    answer = clinic.world.send(
+        "POST", "/device-data/pairings", whole, clinic.admin, "application/json"
+    )
+    assert answer.status_code == 201, answer.text
+    return answer.json
+
+
+def revoke(clinic, id_):
+    path = f"/device-data/pairings/{id_}"
+    assert clinic.world.send("DELETE", path, b"", clinic.admin).status_code < 300
 
 
 def deletion(source_id="point-1", **more):
@@ -135,3 +159,117 @@ def test_another_organisation_deletes_nothing_and_is_told_nothing(stored):
 
     assert receipt["kinds"][0]["reason"] == "unknown-patient"
     assert len(ids(clinic)) == 2
+
+
+HANDOVER = "2026-11-10T12:00:00Z"
+BEFORE, AFTER = "2026-11-09T10:00:00+01:00", "2026-11-11T10:00:00+01:00"
+
+
+@pytest.fixture
+def handed_over(either):
+    """Return a clinic whose account has had two wearers, and the second's clinic.
+
+    Each of them has a reading, of before and of after the handover.
+    """
+    either.consented()
+    second = another(either)
+    start = "2026-11-01T00:00:00Z"
+    paired(either, account="account-9", period={"start": start, "end": HANDOVER})
+    paired(second, account="account-9", period={"start": HANDOVER})
+    either.deliver(
+        heart_rate(1, "account-9", at=BEFORE), heart_rate(2, "account-9", at=AFTER)
+    )
+    assert (ids(either), ids(second)) == (["heart-rate-1"], ["heart-rate-2"])
+    return either, second
+
+
+def of_account(source_id):
+    return deletion(source_id)._replace(patient="account-9")
+
+
+def test_a_deletion_reaches_who_wore_it_then(handed_over):
+    first, second = handed_over
+
+    receipt = take_back(first, of_account("heart-rate-1"))
+
+    assert receipt["deleted"] == 1
+    assert (ids(first), ids(second)) == ([], ["heart-rate-2"])
+
+
+def test_a_deletion_reaches_who_wears_it_now(handed_over):
+    first, second = handed_over
+
+    receipt = take_back(first, of_account("heart-rate-2"))
+
+    assert receipt["deleted"] == 1
+    assert (ids(first), ids(second)) == (["heart-rate-1"], [])
+
+
+def test_a_record_of_two_wearers_is_deleted_of_both(either):
+    either.consented()
+    second = another(either)
+    start = "2026-11-01T00:00:00Z"
+    paired(either, account="account-9", period={"start": start, "end": HANDOVER})
+    paired(second, account="account-9", period={"start": HANDOVER})
+    for number, at in ((1, BEFORE), (2, AFTER)):
+        point = heart_rate(number, "account-9", at=at)
+        provenance = {"source_data_point_id": f"night#{number}"}
+        point["header"]["acquisition_provenance"] = provenance
+        either.deliver(point)
+
+    receipt = take_back(either, of_account("night"))
+
+    assert receipt["deleted"] == 1
+    assert (ids(either), ids(second)) == ([], [])
+
+
+def test_a_deletion_reaches_an_earlier_wearer_once_nobody_wears_it(handed_over):
+    first, second = handed_over
+    listing = first.world.get(
+        f"/device-data/pairings?patient={second.patient}", first.admin
+    )
+    for one in listing.json["pairings"]:
+        revoke(first, one["id"])
+
+    receipt = take_back(first, of_account("heart-rate-2"))
+
+    assert receipt["deleted"] == 1
+    assert ids(second) == []
+
+
+def test_a_deletion_without_an_account_reaches_who_has_worn_a_unit(either):
+    either.consented()
+    second = another(either)
+    ring = {"device": {"value": "SN-1"}}
+    start = "2026-11-01T00:00:00Z"
+    paired(either, **ring, period={"start": start, "end": HANDOVER})
+    paired(second, **ring, period={"start": HANDOVER})
+    either.world.deliver(
+        "open-mhealth",
+        [heart_rate(1, either.patient, at=BEFORE)],
+        either.gateway,
+    )
+
+    receipt = take_back(
+        either,
+        Deletion("$[0]", "heart-rate-1"),
+        patient_id=second.patient,
+    )
+
+    assert receipt["deleted"] == 1
+    assert ids(either) == []
+
+
+def test_another_organisation_deletes_nothing_of_an_earlier_wearer(handed_over):
+    first, _ = handed_over
+    first.world.client(
+        "strange",
+        "system/Observation.c",
+        organization="Organization/b",
+        sources=("open-mhealth",),
+    )
+
+    receipt = take_back(first, of_account("heart-rate-1"), client="strange")
+
+    assert receipt["kinds"][0]["reason"] == "unknown-patient"
+    assert ids(first) == ["heart-rate-1"]

@@ -9,15 +9,21 @@ https://hl7.org/fhir/uv/phd/
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from conformance.fhir_json import loads, loads_foreign
+from conformance.fhir_json import loads_foreign
 from consent.audit import entry
 from consent.audit.entry import AuditRecord, Outcome
 from fhir_service.exchange import Services
+from fhir_service.ingest.collecting import Collecting
 from fhir_service.ingest.delivery import Delivery
 from fhir_service.ingest.intake import Origin
+from fhir_service.ingest.phd_names import SOURCE, Names
+from fhir_service.ingest.raw import Kept, keep
 from fhir_service.ingest.receipt import Fate, Item, Receipt
-from fhir_service.ingest.refused import NOT_KEPT, NOT_KEPT_DETAIL, Parts
+from fhir_service.ingest.recognition import CORRECTED, DELETED
+from fhir_service.ingest.refused import NOT_KEPT, NOT_KEPT_DETAIL, Keeper, Parts
 from fhir_service.ingest.resolve import Resolver, Unresolved, Wearer
+from fhir_service.ingest.taken_back import as_measured
+from fhir_service.ingest.wearers import NOT_NAMED
 from fhir_service.storage import (
     batches,
     counters,
@@ -27,10 +33,9 @@ from fhir_service.storage import (
     types,
 )
 from fhir_service.storage.engine import Transaction
-from fhir_service.storage.resources import Stored
 from fhir_service.storage.tables import SHARED
 from fhir_service.storage.tokens import identifier_token
-from mappings.measurement import Measurement, OutOfScope, Reason, Refusal
+from mappings.measurement import OutOfScope, Reason, Refusal
 from mappings.vendors.hl7_phd.parts import (
     PATIENT,
     Part,
@@ -40,7 +45,8 @@ from mappings.vendors.hl7_phd.parts import (
     pointed,
 )
 
-SOURCE = "hl7-phd"
+__all__ = ["PARSER", "SOURCE", "Upload", "take_upload"]
+
 PARSER = f"{SOURCE}/1"
 
 _TRANSACTION = 500
@@ -64,39 +70,65 @@ def take_upload(services: Services, delivery: Delivery, origin: Origin) -> Recei
 
     """
     found = parts(loads_foreign(delivery.raw or b""))
-    receipt = Receipt(source=delivery.source)
+    receipt, kept = Receipt(source=delivery.source), Kept()
     for first in range(0, len(found), _TRANSACTION):
         some = found[first : first + _TRANSACTION]
+        is_last = first + _TRANSACTION >= len(found)
 
         def work(
             transaction: Transaction,
             some: Sequence[Part | Refusal | OutOfScope] = some,
-        ) -> Receipt:
-            upload = _Upload(services, transaction, delivery)
+            before: Kept = kept,
+            is_last: bool = is_last,  # noqa: FBT001 - what the loop has now
+        ) -> tuple[Receipt, Kept]:
+            refused = Parts(delivery, services.repository.content_secret)
+            upload = Upload(services, transaction, delivery, refused)
             upload.run(some)
+            refused.keep(transaction, services.repository)
             transaction.audit(upload.leaf(origin))
-            return upload.receipt
+            now = before.plus(upload)
+            if is_last:
+                now = keep(services, transaction, delivery, now)
+            return upload.receipt, now
 
-        receipt.merge(services.database.write(work))
+        account, kept = services.database.write(work)
+        receipt.merge(account)
     return receipt
 
 
-class _Upload:
-    """The work on some parts of an upload, inside one transaction."""
+class Upload:
+    """The work on some parts of an upload, inside one transaction.
+
+    Attributes:
+        receipt: What became of each part.
+        patients: Ids of the patients concerned.
+        keys: Their keys.
+        has_unattributed: Whether something could not be attributed.
+        written: `seq` of every version that was stored.
+
+    """
 
     def __init__(
-        self, services: Services, transaction: Transaction, delivery: Delivery
+        self,
+        services: Services,
+        transaction: Transaction,
+        delivery: Delivery,
+        refused: Keeper,
     ) -> None:
         self._services = services
         self._repository = services.repository
         self._transaction = transaction
         self._delivery = delivery
         self._resolver = Resolver(transaction, services.repository, delivery)
-        self._refused = Parts(delivery, services.repository.content_secret)
+        self._names = Names(transaction, services.repository, delivery)
+        self._refused = refused
+        self._collecting = Collecting(transaction, services.gate, delivery)
         self._after_row = counters.current(transaction, "row")
         self._number = 0
         self.receipt = Receipt(source=delivery.source)
         self.patients: set[str] = set()
+        self.keys: set[int] = set()
+        self.has_unattributed = False
         self.written: list[int] = []
 
     def run(self, found: Sequence[Part | Refusal | OutOfScope]) -> None:
@@ -105,10 +137,27 @@ class _Upload:
             if isinstance(part, Part):
                 self._attributed(part)
             elif isinstance(part, Refusal):
-                self._refuse(part, SHARED)
+                self._unread(part)
             else:
                 self._account(part.position, Fate.OUT_OF_SCOPE, part.what)
-        self._refused.keep(self._transaction, self._repository)
+
+    @property
+    def number(self) -> int | None:
+        """Return the number of the batch, once something is written."""
+        return self._number or None
+
+    def _unread(self, refusal: Refusal) -> None:
+        """Keep what is no resource, where the request's patient lets it be kept."""
+        owner: Wearer | Unresolved = NOT_NAMED
+        if self._delivery.patient_id is not None:
+            now_us = self._delivery.received_us
+            owner = self._resolver.wearer(as_measured(refusal.position, None, now_us))
+        if isinstance(owner, Unresolved) or owner.stranger is not None:
+            self._refuse(refusal, SHARED)
+        elif self._collecting.permits(owner.state, None, None):
+            self._refuse(refusal, owner.state.key)
+        else:
+            self._account(refusal.position, Fate.WITHHELD, refusal.kind, "consent")
 
     def _account(
         self, position: str, fate: Fate, kind: str | None, reason: str | None = None
@@ -116,6 +165,7 @@ class _Upload:
         self.receipt.add(Item(position, fate, kind, reason))
 
     def _refuse(self, refusal: Refusal, key: int) -> None:
+        self.has_unattributed = self.has_unattributed or key == SHARED
         is_kept = self._refused.add(refusal, key)
         self.receipt.add(
             Item(
@@ -133,6 +183,7 @@ class _Upload:
             self._unattributed(part, wearer)
             return
         self.patients.add(wearer.state.id)
+        self.keys.add(wearer.state.key)
         resource = self._bound(part.resource, wearer)
         key = wearer.state.key
         if self._collects(key, resource):
@@ -144,7 +195,7 @@ class _Upload:
             self._account(part.position, Fate.WITHHELD, kind, "consent")
 
     def _unattributed(self, part: Part, why: Unresolved) -> None:
-        refusal = Refusal(part.position, why.reason, None, why.detail, part.resource)
+        refusal = Refusal(part.position, why.reason, None, why.detail, part.kept)
         self._refuse(refusal, why.key)
 
     def _wearer(self, part: Part) -> Wearer | Unresolved:
@@ -152,20 +203,9 @@ class _Upload:
         if len(part.patients) > 1:
             return _SEVERAL
         named = next(iter(part.patients), None)
+        account = named and named.removeprefix(PATIENT)
         now_us = self._delivery.received_us
-        return self._resolver.wearer(
-            Measurement(
-                kind="",
-                value=None,
-                unit="",
-                start="",
-                start_us=now_us,
-                end=None,
-                end_us=now_us,
-                position=part.position,
-                patient=named and named.removeprefix(PATIENT),
-            )
-        )
+        return self._resolver.wearer(as_measured(part.position, account, now_us))
 
     def _collects(self, key: int, resource: Mapping[str, Any]) -> bool:
         grant = self._delivery.grant
@@ -176,7 +216,9 @@ class _Upload:
         patient, key = f"{PATIENT}{wearer.state.id}", wearer.state.key
 
         def target(named: str) -> str | None:
-            return patient if named.startswith(PATIENT) else self._named(key, named)
+            return (
+                patient if named.startswith(PATIENT) else self._names.named(key, named)
+            )
 
         bound = pointed(resource, target)
         if bound["resourceType"] == "Device":
@@ -190,40 +232,8 @@ class _Upload:
             )
         )
 
-    def _key(self, key: int, *names: str) -> bytes:
-        return self._repository.blind.source(SOURCE, f"{key}", *names)[:16]
-
-    def _named(self, key: int, named: str) -> str | None:
-        """Return what is stored of the patient under a sender's reference."""
-        type_, _, id_ = named.partition("/")
-        at = self._name_key(key, named)
-        found = source_keys.known(self._transaction, key, [at]).get(at)
-        if found is None:
-            return self._local(key, type_, id_)
-        stored = resources.current(self._transaction, found[0])
-        if stored is None or stored.deleted:
-            return None
-        return f"{found[1].decode()}/{self._id_of(stored)}"
-
-    def _id_of(self, stored: Stored) -> str:
-        """Return the id of what is stored; clients choose those of some Devices."""
-        body = self._repository.body(self._transaction, stored)
-        return str(loads(body)["id"])
-
-    def _name_key(self, key: int, named: str) -> bytes:
-        """Return the key of a sender's name; a URN is one within its upload alone."""
-        sha256 = self._delivery.payload_sha256 if named.startswith("urn:") else None
-        return self._key(key, "name", "" if sha256 is None else sha256.hex(), named)
-
-    def _local(self, key: int, type_: str, id_: str) -> str | None:
-        """Return a reference that is one of this server, to the patient's own."""
-        if not id_ or type_ not in ("Device", "DeviceMetric", "Observation"):
-            return None
-        at = resources.locate(self._transaction, types.number_of(type_), id_)
-        return f"{type_}/{id_}" if at is not None and at[0] == key else None
-
     def _store(self, part: Part, resource: dict[str, Any], key: int) -> None:
-        at = self._key(key, "identity", part.identity)
+        at = self._names.key(key, "identity", part.identity)
         content = bytes.fromhex(digest(part.resource))[:16]
         kind, transaction = resource["resourceType"], self._transaction
         known = source_keys.known(transaction, key, [at]).get(at)
@@ -232,7 +242,7 @@ class _Upload:
             self._create(part, resource, key, (at, content))
             self._account(part.position, Fate.STORED, kind)
             return
-        self._remember(part, key, row)
+        self._names.remember(part, key, row)
         if known is None or known[1] == content or self._is_old(key, at, content):
             self._account(part.position, Fate.DUPLICATE, kind)
         else:
@@ -271,21 +281,7 @@ class _Upload:
         row = written.stored.row
         self.written.append(written.stored.seq)
         source_keys.add(self._transaction, [(key, identity[0], row, identity[1], None)])
-        self._remember(part, key, row)
-
-    def _remember(self, part: Part, key: int, row: int) -> None:
-        """Keep what the sender calls a resource, for what refers to it later."""
-        keys = [self._name_key(key, name) for name in part.names]
-        known = source_keys.known(self._transaction, key, keys)
-        type_ = part.resource["resourceType"].encode()
-        source_keys.add(
-            self._transaction,
-            [
-                (key, at, row, type_, None)
-                for at in dict.fromkeys(keys)
-                if at not in known
-            ],
-        )
+        self._names.remember(part, key, row)
 
     def _amend(
         self,
@@ -299,13 +295,17 @@ class _Upload:
         transaction, kind = self._transaction, resource["resourceType"]
         old = resources.current(transaction, row)
         if old is None or old.deleted:
-            self._account(part.position, Fate.DUPLICATE, kind, "deleted")
+            self._account(part.position, Fate.DUPLICATE, kind, DELETED)
+            return
+        settled_us = self._delivery.settled_us
+        if settled_us is not None and old.last_updated >= settled_us:
+            self._account(part.position, Fate.DUPLICATE, kind, CORRECTED)
             return
         written = self._repository.update(
             transaction,
             old,
             resource,
-            id_=self._id_of(old),
+            id_=self._names.id_of(old),
             batch_id=self._batch(),
         )
         self.written.append(written.stored.seq)

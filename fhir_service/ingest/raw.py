@@ -6,14 +6,13 @@ collected. Tokens that a vendor sends along are taken out before it is sealed.
 
 import re
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 from conformance import fhir_json
 from conformance.issues import FHIRError
 from fhir_service.exchange import Services
 from fhir_service.ingest.delivery import Delivery
-from fhir_service.ingest.pipeline import Batch
-from fhir_service.ingest.receipt import Fate
+from fhir_service.ingest.receipt import Fate, Receipt
 from fhir_service.storage import raw_payloads
 from fhir_service.storage.engine import Snapshot, Transaction
 from fhir_service.storage.raw_payloads import RawPayload
@@ -42,6 +41,26 @@ _FORM = 2
 """Bound to the sealed bytes, so that they are never taken for a quarantined part."""
 
 
+class Work(Protocol):
+    """What one transaction has done of a delivery.
+
+    Attributes:
+        receipt: What became of each part.
+        keys: Keys of the patients concerned.
+        has_unattributed: Whether something could not be attributed.
+        number: Number of its batch, if something was written.
+
+    """
+
+    receipt: Receipt
+    keys: set[int]
+    has_unattributed: bool
+
+    @property
+    def number(self) -> int | None:
+        """Return the number of the batch, if something was written."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Kept:
     """What the transactions of a delivery have told so far.
@@ -61,7 +80,7 @@ class Kept:
     may_keep: bool = True
     is_done: bool = False
 
-    def plus(self, batch: Batch) -> "Kept":
+    def plus(self, batch: Work) -> "Kept":
         """Return the same with what another transaction has done."""
         number = batch.number
         return replace(

@@ -153,6 +153,9 @@ class Parts:
                     {
                         "patient": delivery.patient_id,
                         "zone": delivery.zone,
+                        "upload": None
+                        if delivery.payload_sha256 is None
+                        else delivery.payload_sha256.hex(),
                         "several": len(delivery.accounts) > 1,
                         "payload": portable(refusal.payload),
                         "parsed": _PARSED.get(type(refusal.payload), False),

@@ -17,7 +17,7 @@ from conformance.issues import FHIRError
 from consent.audit.entry import Interaction
 from fhir_service.auth import local
 from fhir_service.exchange import Services
-from fhir_service.ingest import raw, sources
+from fhir_service.ingest import phd, raw, sources
 from fhir_service.ingest.arrival import accounts_of
 from fhir_service.ingest.deliverer import grant_today
 from fhir_service.ingest.delivery import Delivery
@@ -143,6 +143,8 @@ def _one(services: Services, payload: RawPayload, *, is_trial: bool) -> Remapped
 def _read_again(
     services: Services, transaction: Transaction, payload: RawPayload
 ) -> Remapped:
+    if payload.source == phd.SOURCE:
+        return _left(payload, "It passes no mapping: its resources are as they came.")
     vendor = sources.find(transaction, payload.source)
     grant = grant_today(
         transaction,

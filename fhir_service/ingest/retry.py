@@ -16,7 +16,7 @@ from conformance.issues import FHIRError
 from consent.audit.entry import Interaction
 from fhir_service.auth import local
 from fhir_service.exchange import Services
-from fhir_service.ingest import sources
+from fhir_service.ingest import phd, phd_again, sources
 from fhir_service.ingest.deliverer import grant_today
 from fhir_service.ingest.delivery import Delivery
 from fhir_service.ingest.intake import Origin, leaf
@@ -24,12 +24,13 @@ from fhir_service.ingest.paired import paired_zone
 from fhir_service.ingest.pipeline import Batch
 from fhir_service.ingest.receipt import Receipt
 from fhir_service.ingest.refused import restored
+from fhir_service.ingest.tried import Again, as_before
 from fhir_service.storage import quarantines
 from fhir_service.storage.body import BodyError
 from fhir_service.storage.engine import Snapshot, Transaction
 from fhir_service.storage.keys import DataKeyError
 from fhir_service.storage.quarantines import Quarantined
-from mappings.measurement import Reading, Reason, Refusal
+from mappings.measurement import Reading, Refusal
 
 TRANSACTION = 200
 """Parts in one transaction."""
@@ -70,17 +71,6 @@ class _Part(NamedTuple):
     is_of_several: bool = False
 
 
-@dataclass(kw_only=True)
-class _Refused:
-    """What is refused again, by the number of its part; all of it stays."""
-
-    parts: dict[int, Refusal] = field(default_factory=dict)
-
-    def add(self, refusal: Refusal, patient_key: int) -> bool:  # noqa: ARG002 - where it is kept does not change
-        self.parts[int(refusal.position)] = refusal
-        return True
-
-
 class _Origin(NamedTuple):
     """What the parts of one delivery have in common."""
 
@@ -116,7 +106,12 @@ def _try(services: Services, page: Sequence[Quarantined], account: Account) -> N
     def work(transaction: Transaction) -> Account:
         part_of_account = Account()
         groups: dict[_Origin, list[_Part]] = {}
+        uploaded = [row for row in page if row.source == phd.SOURCE]
+        if uploaded:
+            _settle_uploaded(services, transaction, uploaded, part_of_account)
         for row in page:
+            if row.source == phd.SOURCE:
+                continue
             part = _read_again(services, transaction, row)
             at = _Origin(
                 row.source,
@@ -145,12 +140,12 @@ def _read_again(services: Services, snapshot: Snapshot, row: Quarantined) -> _Pa
             services.repository.open_payload(snapshot, row.patient_key, row.payload)
         )
     except (BodyError, DataKeyError, FHIRError):
-        return _Part(row, None, (_as_before(row),))
+        return _Part(row, None, (as_before(row),))
     readings = _readings(snapshot, row, kept)
     return _Part(
         row,
         kept["patient"],
-        readings or (_as_before(row),),
+        readings or (as_before(row),),
         kept.get("several") is True,
     )
 
@@ -195,12 +190,6 @@ def _zone(snapshot: Snapshot, row: Quarantined, kept: dict[str, object]) -> str 
     return paired_zone(snapshot, row.source, named, row.received)
 
 
-def _as_before(row: Quarantined) -> Refusal:
-    return Refusal(
-        str(row.id), Reason(row.reason), row.kind, row.detail, None, row.records
-    )
-
-
 def _settle(
     services: Services,
     transaction: Transaction,
@@ -213,7 +202,7 @@ def _settle(
         transaction, at.source, client_id=at.client_id, patient_id=at.patient_id
     )
     vendor = sources.find(transaction, at.source)
-    refused = {part.row.id: _as_before(part.row) for part in parts}
+    refused = {part.row.id: as_before(part.row) for part in parts}
     if grant is not None and vendor is not None:
         delivery = Delivery(
             source=at.source,
@@ -228,7 +217,7 @@ def _settle(
             settled_us=at.received_us,
             accounts=_SEVERAL if at.is_of_several else frozenset(),
         )
-        again = _Refused()
+        again = Again()
         batch = Batch(transaction, services.repository, services.gate, delivery, again)
         batch.run(reading for part in parts for reading in part.readings)
         refused = again.parts
@@ -238,6 +227,19 @@ def _settle(
         transaction.audit(leaf(services, transaction, delivery, _origin(at), batch))
     for part in parts:
         _mark(services, transaction, part.row, refused.get(part.row.id), account)
+
+
+def _settle_uploaded(
+    services: Services,
+    transaction: Transaction,
+    rows: Sequence[Quarantined],
+    account: Account,
+) -> None:
+    """Give the parts of gateways' uploads to what stores these, and mark them."""
+    done = phd_again.tried(services, transaction, rows)
+    account.receipts[phd.SOURCE] = done.receipt
+    for row in rows:
+        _mark(services, transaction, row, done.refused.get(row.id), account)
 
 
 def _origin(at: _Origin) -> Origin:

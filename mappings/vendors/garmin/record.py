@@ -212,8 +212,8 @@ def record_of(name: str, fields: Json, position: str, zone: ZoneInfo | None) -> 
         _is_entered(fields),
     )
     span = _span(bare, is_disputed=is_disputed)
-    is_of_day = name.lower() == "dailies" and span.end is not None
-    return bare._replace(span=span, version=span.end.us if is_of_day else None)
+    end = span.end if name.lower() == "dailies" else None
+    return bare._replace(span=span, version=None if end is None else end.us)
 
 
 def _span(record: Record, *, is_disputed: bool) -> Span:

@@ -46,6 +46,8 @@ class Part(NamedTuple):
         identity: What is equal for the same thing sent again: an identifier, or the
             content where the gateway gives none.
         patients: References to the patients that it names.
+        kept: What a retry needs of it: the resource as it came, in its entry where
+            that calls it by a URL.
 
     """
 
@@ -54,6 +56,7 @@ class Part(NamedTuple):
     names: tuple[str, ...]
     identity: str
     patients: frozenset[str]
+    kept: Mapping[str, Any]
 
 
 def parts(payload: object) -> list[Part | Refusal | OutOfScope]:
@@ -65,6 +68,27 @@ def parts(payload: object) -> list[Part | Refusal | OutOfScope]:
     """
     found = list(_found(payload, "$"))
     return sorted(found, key=_rank)
+
+
+def again(kept: Mapping[str, Any]) -> list[Part | Refusal | OutOfScope]:
+    """Return what refused parts are today, in the order of an upload.
+
+    Args:
+        kept: Position → payload of its refusal: an entry, or a resource.
+
+    """
+    found = [
+        one._replace(position=position)
+        for position, payload in kept.items()
+        for one in (_entry_or_resource(payload, position),)
+    ]
+    return sorted(found, key=_rank)
+
+
+def _entry_or_resource(payload: Any, position: str) -> Part | Refusal | OutOfScope:
+    if isinstance(payload, Mapping) and "resourceType" in payload:
+        return _part(payload, position, None)
+    return _entry(payload, position)
 
 
 def _rank(part: Part | Refusal | OutOfScope) -> tuple[int, bool]:
@@ -104,17 +128,19 @@ def _refusal(position: str, detail: str, payload: object) -> Refusal:
 def _part(
     resource: Any, position: str, full_url: object
 ) -> Part | Refusal | OutOfScope:
+    named = isinstance(full_url, str)
+    entry = {"fullUrl": full_url, "resource": resource} if named else resource
     if not isinstance(resource, Mapping):
-        return _refusal(position, "There is no resource.", resource)
+        return _refusal(position, "There is no resource.", entry)
     type_ = resource.get("resourceType")
     if type_ == "Patient":
         return OutOfScope(position, "patient")
     if type_ not in TYPES:
         detail = "The type of resource is not one of the guide."
-        return Refusal(position, Reason.UNKNOWN_KIND, None, detail, resource)
+        return Refusal(position, Reason.UNKNOWN_KIND, None, detail, entry)
     wrong = _wrong(resource)
     if wrong is not None:
-        return _refusal(position, wrong, resource)
+        return _refusal(position, wrong, entry)
     kept = _kept(resource)
     return Part(
         position,
@@ -122,6 +148,7 @@ def _part(
         tuple(_names(resource, full_url)),
         f"{type_} {_identity(kept)}",
         frozenset(one for one in references(kept) if one.startswith(PATIENT)),
+        entry,
     )
 
 

@@ -7,11 +7,18 @@ from pathlib import Path
 
 import pytest
 
+from conformance.issues import Issue, IssueType, Severity
 from fhir_service.auth import local
+from fhir_service.ingest import phd_again
 from fhir_service.ingest.delivery import Delivery
 from fhir_service.ingest.intake import Origin
 from fhir_service.ingest.phd import PARSER, SOURCE, take_upload
+from fhir_service.ingest.raw import opened
 from fhir_service.ingest.receipt import Fate
+from fhir_service.ingest.remapping import remap
+from fhir_service.ingest.retry import retry
+from fhir_service.storage import raw_payloads
+from mappings.vendors.hl7_phd import parts
 from mappings.vendors.hl7_phd.parts import SYSTEM
 
 SAMPLES = (
@@ -338,3 +345,206 @@ def stranger(clinic):
     """Return the grant of a client of another organisation."""
     mine = local.operator(clinic.organization)
     return replace(mine, client_id="strange", organization="Organization/b")
+
+
+FAULT = Issue(
+    type=IssueType.STRUCTURE,
+    diagnostics="It is not valid.",
+    expression="Observation",
+    severity=Severity.ERROR,
+)
+URN = "urn:uuid:0f0f0f0f-0000-4000-8000-000000000001"
+
+
+def spot(**more):
+    """Return an Observation of a gateway that names a Device of its upload."""
+    return {
+        "resourceType": "Observation",
+        "id": "spot",
+        "identifier": [{"system": "urn:test", "value": "spot-1"}],
+        "status": "final",
+        "code": {"coding": [{"system": "urn:iso:std:iso:11073:10101", "code": "1"}]},
+        "subject": {"reference": "Patient/p"},
+        "device": {"reference": URN},
+        "effectiveDateTime": "2026-11-19T10:00:00.00+01:00",
+        "valueQuantity": {"value": 36.50, "unit": "Cel"},
+        **more,
+    }
+
+
+def cuff():
+    return {
+        "resourceType": "Device",
+        "identifier": [{"system": "urn:test", "value": "cuff-1"}],
+    }
+
+
+def bundle(*entries):
+    return {
+        "resourceType": "Bundle",
+        "type": "collection",
+        "entry": [
+            {"fullUrl": url, "resource": resource} if url else {"resource": resource}
+            for url, resource in entries
+        ],
+    }
+
+
+def deliver(clinic, payload, query=""):
+    headers = clinic.world.client(
+        "hub",
+        "system/Observation.c",
+        organization=clinic.organization,
+        sources=(SOURCE,),
+    )
+    return clinic.world.deliver(SOURCE, payload, headers, query)
+
+
+def retried(clinic):
+    account = retry(clinic.world.deployment.services)
+    return account.tried, account.resolved
+
+
+def test_a_part_that_was_refused_is_stored_by_a_retry(clinic, monkeypatch):
+    clinic.consented()
+    monkeypatch.setattr(parts, "validate", lambda _: [FAULT])
+    uploaded(clinic, spot())
+    monkeypatch.undo()
+
+    assert retried(clinic) == (1, 1)
+    [found] = stored(clinic)
+    unnamed = {n: one for n, one in spot().items() if n not in ("id", "device")}
+    assert content(found) == content(
+        {"meta": {}}
+        | expected(clinic, unnamed)
+        | {"device": {"identifier": {"system": SYSTEM, "value": URN}}}
+    )
+
+
+def test_a_part_that_is_refused_again_waits_with_todays_reason(clinic, monkeypatch):
+    clinic.consented()
+    uploaded(clinic, {"resourceType": "Basic"})
+    monkeypatch.setattr(parts, "TYPES", (*parts.TYPES, "Basic"))
+
+    account = retry(clinic.world.deployment.services)
+
+    assert (account.tried, account.resolved) == (1, 0)
+    assert account.waiting == {("hl7-phd", "malformed"): 1}
+
+
+def test_a_retry_finds_the_patient_who_is_here_since(clinic):
+    clinic.consented()
+    sent = spot(subject={"reference": "Patient/later"})
+    deliver(clinic, sent)
+    clinic.world.update(
+        {
+            "resourceType": "Patient",
+            "id": clinic.patient,
+            "identifier": [{"system": SYSTEM, "value": "later"}],
+            "managingOrganization": {"reference": clinic.organization},
+        },
+        clinic.admin,
+    )
+
+    assert retried(clinic) == (1, 1)
+    assert len(stored(clinic)) == 1
+
+
+def test_a_retry_knows_what_its_upload_called_a_device(clinic, monkeypatch):
+    clinic.consented()
+    real = parts.validate
+    monkeypatch.setattr(
+        parts,
+        "validate",
+        lambda one: [FAULT] if one["resourceType"] == "Observation" else real(one),
+    )
+    uploaded(clinic, bundle((URN, cuff()), (None, spot())))
+    monkeypatch.undo()
+
+    assert retried(clinic) == (1, 1)
+    [device], [found] = stored(clinic, "Device"), stored(clinic)
+    assert found["device"] == {"reference": f"Device/{device['id']}"}
+
+
+def test_parts_that_are_tried_again_find_each_other(clinic, monkeypatch):
+    clinic.consented()
+    monkeypatch.setattr(parts, "validate", lambda _: [FAULT])
+    uploaded(clinic, bundle((None, spot()), (URN, cuff())))
+    monkeypatch.undo()
+
+    assert retried(clinic) == (2, 2)
+    [device], [found] = stored(clinic, "Device"), stored(clinic)
+    assert found["device"] == {"reference": f"Device/{device['id']}"}
+
+
+def test_a_retry_does_not_overrule_what_came_since(clinic, monkeypatch):
+    clinic.consented()
+    monkeypatch.setattr(parts, "validate", lambda _: [FAULT])
+    uploaded(clinic, spot(valueQuantity={"value": 1}))
+    monkeypatch.undo()
+    clinic.world.clock.pass_s(1)
+    uploaded(clinic, spot(valueQuantity={"value": 2}))
+
+    assert retried(clinic) == (1, 1)
+    [found] = stored(clinic)
+    assert (found["valueQuantity"]["value"], found["meta"]["versionId"]) == (2, "1")
+
+
+def test_a_deliverer_who_may_not_any_more_resolves_nothing(clinic, monkeypatch):
+    clinic.consented()
+    monkeypatch.setattr(parts, "validate", lambda _: [FAULT])
+    deliver(clinic, spot(), query=f"?patient={clinic.patient}")
+    monkeypatch.undo()
+    monkeypatch.setattr(phd_again, "grant_today", lambda *_, **__: None)
+
+    assert retried(clinic) == (1, 0)
+    assert stored(clinic) == []
+
+
+def test_a_part_of_which_consent_permits_nothing_is_not_kept(clinic):
+    receipt = uploaded(clinic, {"resourceType": "Basic"})
+
+    assert receipt.counts == {Fate.WITHHELD: 1}
+    assert retried(clinic) == (0, 0)
+
+
+def raw(clinic):
+    with clinic.world.deployment.database.read() as snapshot:
+        return raw_payloads.since(snapshot, since_us=0, now_us=0, count=9)
+
+
+def test_an_upload_is_kept_as_it_came_under_the_patients_key(clinic):
+    clinic.consented()
+    sent = bundle((URN, cuff()), (None, spot()))
+
+    uploaded(clinic, sent)
+
+    services = clinic.world.deployment.services
+    [payload] = raw(clinic)
+    with services.database.read() as snapshot:
+        assert json.loads(opened(services, snapshot, payload)) == sent
+    assert payload.patient_key
+    assert (payload.source, payload.parser) == (SOURCE, PARSER)
+
+
+def test_an_upload_of_which_anything_is_withheld_is_not_kept(clinic):
+    uploaded(clinic, spot())
+
+    assert raw(clinic) == []
+
+
+def test_an_upload_that_came_before_is_not_kept_again(clinic):
+    clinic.consented()
+    for _ in range(2):
+        uploaded(clinic, spot())
+
+    assert len(raw(clinic)) == 1
+
+
+def test_a_replay_leaves_uploads_as_they_came(clinic):
+    clinic.consented()
+    uploaded(clinic, spot())
+
+    [left] = remap(clinic.world.deployment.services, since_us=0, is_trial=True)
+
+    assert left.why_not == "It passes no mapping: its resources are as they came."

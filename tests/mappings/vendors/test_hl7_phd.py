@@ -53,6 +53,7 @@ def test_a_resource_loses_what_the_service_sets_and_keeps_its_names():
         names=("urn:oid:1.2", "Observation/reading-1"),
         identity="",
         patients=frozenset({"Patient/p"}),
+        kept={"fullUrl": "urn:oid:1.2", "resource": READING},
     )
 
 

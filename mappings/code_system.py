@@ -556,6 +556,11 @@ FLAGS = MappingProxyType(
             "Stale",
             "The source repeats a value that was taken before the time it gives.",
         ),
+        "recorded-later": Concept(
+            "Recorded later",
+            "The source says when it recorded the value, and not when it was taken,"
+            " which was before.",
+        ),
     }
 )
 """What a source's data says against itself; tags of the Observation."""

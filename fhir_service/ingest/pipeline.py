@@ -18,7 +18,7 @@ from fhir_service.ingest.delivery import Delivery
 from fhir_service.ingest.device_metrics import DeviceMetrics
 from fhir_service.ingest.observing import Known, Observing
 from fhir_service.ingest.receipt import Fate, Item, Receipt
-from fhir_service.ingest.recognition import DELETED, STALE, Recognition
+from fhir_service.ingest.recognition import DELETED, NOT_ITS_OWN, Recognition
 from fhir_service.ingest.refused import NOT_KEPT, NOT_KEPT_DETAIL, Keeper
 from fhir_service.ingest.resolve import Resolver, Unresolved, Wearer
 from fhir_service.ingest.taken_back import NOT_IN_RECORD, TakenBack, as_measured
@@ -374,7 +374,7 @@ class Batch:
         """Whether what is stored says itself that its time is not its own."""
         body = fhir_json.loads(self._repository.body(self._transaction, stored))
         tags = body.get("meta", {}).get("tag", ())
-        return any(tag.get("code") == STALE for tag in tags)
+        return any(tag.get("code") in NOT_ITS_OWN for tag in tags)
 
     def _rooted(self, decided: Sequence[_Decided], known: Known) -> Sequence[_Decided]:
         """Return the same, where what was taken from a withheld one names none."""

@@ -24,8 +24,8 @@ CORRECTED = "corrected-since"
 OUTDATED = "older-version"
 """Reason of a duplicate of which the source has told a newer version before."""
 
-STALE = "stale"
-"""The flag of a value at a time that is not its own."""
+NOT_ITS_OWN = frozenset({"stale", "recorded-later"})
+"""Flags of a value at a time that is not its own."""
 
 DELETED = "deleted"
 """Reason of a duplicate whose Observation was deleted: it does not come back."""
@@ -164,7 +164,7 @@ class Recognition:
     def _is_worse(self, candidate: Candidate, old: Stored) -> bool:
         """Whether what comes repeats an old value at a time that is not its own."""
         flags = candidate.normalised.measurement.flags
-        return STALE in flags and not self._is_stale(old)
+        return not NOT_ITS_OWN.isdisjoint(flags) and not self._is_stale(old)
 
     def remember(self) -> None:
         """Record the contents that no longer count, and versions that told the same."""

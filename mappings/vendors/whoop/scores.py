@@ -131,7 +131,7 @@ def _recovery(record: Record, sleeps: Sleeps) -> Iterator[Reading]:
         return
     said = _said(record, "#recovery", "sleep_id")
     if night is None:
-        said["flags"] = ("stale",)
+        said["flags"] = ("recorded-later",)
     absent = absence(record)
     if absent is not None:
         yield reading(

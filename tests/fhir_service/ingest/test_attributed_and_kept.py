@@ -268,6 +268,22 @@ def test_a_recovery_alone_does_not_take_the_night_s_times_away(clinic, sender):
     assert before[0]["effectivePeriod"]["start"] == "2026-11-04T21:25:44.774-05:00"
 
 
+def test_a_newer_recovery_counts_though_it_comes_alone(clinic, sender):
+    clinic.consented()
+    sender("whoop", {"sleeps": [NIGHT], "recoveries": [RECOVERY]})
+    newer = {
+        **RECOVERY,
+        "updated_at": "2026-11-05T15:00:00.000Z",
+        "score": {"user_calibrating": False, "resting_heart_rate": 66},
+    }
+
+    sender("whoop", {"recoveries": [newer]})
+
+    [found] = clinic.found(f"Observation?patient={clinic.patient}&code=40443-4")
+    assert found["valueQuantity"]["value"] == 66
+    assert [tag["code"] for tag in found["meta"]["tag"]] == ["recorded-later"]
+
+
 def test_a_whole_day_replaces_the_part_of_it_that_came_before(clinic, sender):
     clinic.consented()
     part = {**daily("one", 4000), "durationInSeconds": 43_200}

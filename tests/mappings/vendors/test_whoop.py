@@ -105,7 +105,7 @@ def test_a_cycle_that_has_ended_ends_when_it_ended():
     }
 
 
-def test_a_recovery_alone_was_measured_before_its_time():
+def test_a_recovery_alone_was_recorded_after_it_was_measured():
     found = readings(sample("mirobody-recoveries.json"))
 
     assert values(found) == [
@@ -119,7 +119,7 @@ def test_a_recovery_alone_was_measured_before_its_time():
         (
             "2026-01-15T04:33:34.635Z",
             None,
-            ("stale",),
+            ("recorded-later",),
             "00000000-0000-0000-0000-000000000002#recovery",
         )
     }

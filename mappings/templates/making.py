@@ -6,12 +6,13 @@ Most measurements have a value and nothing else of their own; they take the shor
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from mappings.measurement import Component, Measurement, Reason
-from mappings.payload import Unreadable
+from mappings.measurement import Component, Measurement, Reason, Samples
+from mappings.payload import Instant, Unreadable
 from mappings.templates.clues import Clue, Name
-from mappings.templates.moment import When
+from mappings.templates.moment import When, shifted
+from mappings.templates.number import word
 from mappings.templates.scope import Get, Message, is_true
-from mappings.templates.value import Value, word
+from mappings.templates.value import Value
 from mappings.times import Span
 
 Make = Callable[[Any, Message, str], Measurement | None]
@@ -198,6 +199,35 @@ def panel(kind: str, parts: tuple[Value, ...], shared: Shared) -> Make:
         components = _components(parts, item, message)
         if not components:
             return None
+        return _measurement(
+            _Found(kind, None, "", components), shared, item, message, position
+        )
+
+    return make
+
+
+def lasting(make: Make) -> Make:
+    """Return what makes a signal that ends with its last value, where nothing says."""
+
+    def whole(item: Any, message: Message, position: str) -> Measurement | None:
+        measured = make(item, message, position)
+        if measured is None or measured.end is not None:
+            return measured
+        if not isinstance(measured.value, Samples):
+            return measured
+        period_ms, data, _, _ = measured.value
+        start = Instant(measured.start, measured.start_us)
+        end = shifted(start, int(len(data) * period_ms * 1000), measured.zone)
+        return measured._replace(end=end.text, end_us=end.us)
+
+    return whole
+
+
+def session(kind: str, parts: tuple[Value, ...], shared: Shared) -> Make:
+    """Return what makes a measurement that may have no components of its own."""
+
+    def make(item: Any, message: Message, position: str) -> Measurement:
+        components = _components(parts, item, message)
         return _measurement(
             _Found(kind, None, "", components), shared, item, message, position
         )

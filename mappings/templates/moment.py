@@ -9,7 +9,7 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from mappings.kinds import Effective, Kind
+from mappings.kinds import Effective, Kind, ValueType
 from mappings.measurement import Reason
 from mappings.payload import (
     SECOND_US,
@@ -20,8 +20,8 @@ from mappings.payload import (
     zone_of,
 )
 from mappings.payload import after as later
+from mappings.templates.number import quantity
 from mappings.templates.scope import Compiling, Get, Message, short_text
-from mappings.templates.value import quantity
 from mappings.times import (
     Span,
     in_zone,
@@ -46,7 +46,7 @@ _EPOCHS = MappingProxyType(
 )
 """Microseconds in one unit of a count since 1970."""
 
-_DURATIONS_US = MappingProxyType(
+DURATIONS_US = MappingProxyType(
     {
         "us": 1,
         "ms": 1000,
@@ -55,6 +55,7 @@ _DURATIONS_US = MappingProxyType(
         "h": 3600 * SECOND_US,
     }
 )
+"""Microseconds in one unit of a length of time."""
 
 
 class _Moment(NamedTuple):
@@ -152,7 +153,7 @@ def when(compiling: Compiling, spec: Mapping[str, Any], pointer: str) -> When:
     if "start" not in get and "end" not in get:
         return _instant(read, get.get("at", _nothing), zone)
     if "duration" in get:
-        unit_us = _DURATIONS_US[spec["duration_unit"]]
+        unit_us = DURATIONS_US[spec["duration_unit"]]
         return _lasting(read, get, zone, unit_us)
     return _interval(read, get, zone)
 
@@ -206,14 +207,20 @@ def _lasting(
         known, found, is_disputed = read(get[bound](item, message), message, name)
         us = _length(get["duration"](item, message), unit_us)
         clocks = None if read is _iso else found
-        other = _shifted(known, us if bound == "start" else -us, clocks)
+        other = shifted(known, us if bound == "start" else -us, clocks)
         start, end = (known, other) if bound == "start" else (other, known)
         return Span(start, end, found, is_disputed)
 
     return lasting
 
 
-def _shifted(known: Instant, us: int, zone: str | None) -> Instant:
+def shifted(known: Instant, us: int, zone: str | None) -> Instant:
+    """Return a moment that lies `us` after another, at its offset or in a zone.
+
+    Raises:
+        Unreadable: `malformed` at the ends of the calendar.
+
+    """
     try:
         if zone is None:
             return later(known, us)
@@ -252,11 +259,19 @@ def _day(get: Get, zone: Get | None) -> When:
 def check_time(
     compiling: Compiling, spec: Mapping[str, Any], kind: Kind, pointer: str
 ) -> None:
-    """Record what makes a time unfit for a kind."""
+    """Record what makes a time unfit for a kind; a signal ends with its values."""
     is_instant = not {"start", "end", "day"} & spec.keys()
+    if kind.value is ValueType.SAMPLES:
+        return
     if is_instant and kind.effective is Effective.PERIOD:
         compiling.faults.add(
             pointer,
             f"{kind.name} needs an interval: `start` and `end`, a `duration`, or a "
             "`day`.",
         )
+
+
+def check_moments(compiling: Compiling, spec: Mapping[str, Any], pointer: str) -> None:
+    """Record what makes a time unfit for the elements of a list."""
+    if "day" in spec or spec.get("format") == "arrival":
+        compiling.faults.add(pointer, "Each stage has a time of its own.")

@@ -13,9 +13,19 @@ from mappings.templates.expression import (
     compiled,
 )
 from mappings.templates.faults import below
-from mappings.templates.making import Make, Shared, only, panel, plain, with_parts
+from mappings.templates.making import (
+    Make,
+    Shared,
+    lasting,
+    only,
+    panel,
+    plain,
+    session,
+    with_parts,
+)
 from mappings.templates.moment import check_time, when
 from mappings.templates.scope import Compiling
+from mappings.templates.stages import with_stages
 from mappings.templates.value import Value, value_of
 
 
@@ -98,15 +108,28 @@ def _make(compiling: Compiling, wanted: _Wanted) -> Make:
     shared = _shared(compiling, wanted)
     parts = _parts(compiling, spec, kind, pointer)
     if "value" in spec:
-        value = value_of(compiling, spec, kind, pointer)
-        make = plain(value, shared) if not parts else with_parts(value, parts, shared)
+        make = _valued(compiling, wanted, parts, shared)
+    elif "stages" in spec:
+        make = session(kind.name, parts, shared)
     else:
         if kind.value is not ValueType.NONE or not parts:
             compiling.faults.add(pointer, f"{kind.name} needs a value.")
         make = panel(kind.name, parts, shared)
+    if "stages" in spec:
+        at = f"{pointer}/stages"
+        make = with_stages(compiling, spec["stages"], kind, make, at)
     if "when" not in spec:
         return make
     return only(compiling.get(spec["when"], f"{pointer}/when"), make)
+
+
+def _valued(
+    compiling: Compiling, wanted: _Wanted, parts: tuple[Value, ...], shared: Shared
+) -> Make:
+    spec, kind, _, _, pointer = wanted
+    value = value_of(compiling, spec, kind, pointer)
+    make = plain(value, shared) if not parts else with_parts(value, parts, shared)
+    return lasting(make) if kind.value is ValueType.SAMPLES else make
 
 
 def _shared(compiling: Compiling, wanted: _Wanted) -> Shared:

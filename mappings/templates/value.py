@@ -1,28 +1,22 @@
-"""The value of a measurement or component: numbers, codes, what means no value.
-
-A text that writes a number as JSON would is that number. A scale is an exact fraction;
-the result has the precision of the source.
-"""
+"""The value of a measurement or component: numbers, codes, what means no value."""
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from conformance.fhir_json import Number
 from mappings import units
 from mappings.accepted_units import accepted_units
 from mappings.kinds import Kind, ValueType
-from mappings.measurement import Reason
+from mappings.measurement import Reason, Samples
 from mappings.normalise import ABSENT_REASONS
-from mappings.payload import Unreadable, number, number_text
+from mappings.payload import Unreadable
 from mappings.templates.faults import below
+from mappings.templates.number import ReadNumber, coded, quantity, scaled, word
 from mappings.templates.scope import Compiling, Get, Message
+from mappings.templates.signal import signal
 
-NULL = "null"
-"""In `absent`: where there is no value."""
-
-Read = Callable[[Any], Decimal | int | str]
+Read = Callable[[Any], Decimal | int | str | Samples]
 Unit = Callable[[Any, Message], str]
 
 
@@ -32,7 +26,7 @@ class Value(NamedTuple):
     Attributes:
         kind: The row of kinds.csv.
         get: Finds it.
-        read: Makes a number, a code or a text of it.
+        read: Makes a number, a code, a text or a signal of it.
         unit: The UCUM code of a number; None where it is always `constant_unit`.
         constant_unit: The UCUM code; empty for a code or a text.
         absent: Text of a sentinel → code of data-absent-reason.
@@ -45,59 +39,6 @@ class Value(NamedTuple):
     unit: Unit | None
     constant_unit: str
     absent: Mapping[str, str]
-
-
-def word(value: Any) -> str:
-    """Return a scalar as templates write it: `true`, `-1`, `open`, `null`."""
-    if value is None or value == "":
-        return NULL
-    if type(value) is bool:
-        return "true" if value else "false"
-    if type(value) is str:
-        return value
-    return str(value) if isinstance(value, int | Decimal) else ""
-
-
-def quantity(value: Any) -> Decimal | int:
-    """Return a number, its digits kept, also of a text that writes one.
-
-    Raises:
-        Unreadable: `invalid-value`.
-
-    """
-    if type(value) is int or type(value) is Number:
-        return value
-    return number_text(value) if type(value) is str else number(value)
-
-
-def scaled(factor: Fraction) -> Read:
-    """Return what reads a number and multiplies it, exactly."""
-    exact = units.Conversion(factor.numerator, 0, factor.denominator)
-
-    def read(value: Any) -> Decimal | int:
-        try:
-            return units.convert(Decimal(quantity(value)), exact)
-        except ValueError:
-            raise Unreadable(
-                Reason.INVALID_VALUE, "The value is not a number of usual size."
-            ) from None
-
-    return read
-
-
-def coded(codes: Mapping[str, str] | None) -> Read:
-    """Return what reads a code: that of the source's word, or the word itself."""
-
-    def read(value: Any) -> str:
-        text = word(value)
-        code = text if codes is None else codes.get(text)
-        if code is None:
-            raise Unreadable(
-                Reason.INVALID_VALUE, "The template has no code for the value."
-            )
-        return code
-
-    return read
 
 
 def value_of(
@@ -113,6 +54,11 @@ def value_of(
 
     """
     _check_members(compiling, spec, kind, pointer)
+    absent = _absent(compiling, spec, kind, f"{pointer}/absent")
+    if kind.value is ValueType.SAMPLES:
+        read = _quantity(compiling, spec, kind, pointer)
+        get = signal(compiling, spec, read, pointer)
+        return Value(kind, get, _as_it_is, None, kind.unit, absent)
     unit, constant = _unit(compiling, spec.get("unit"), kind, f"{pointer}/unit")
     return Value(
         kind,
@@ -120,8 +66,12 @@ def value_of(
         _READERS[kind.value](compiling, spec, kind, pointer),
         unit,
         constant,
-        _absent(compiling, spec, kind, f"{pointer}/absent"),
+        absent,
     )
+
+
+def _as_it_is(samples: Any) -> Any:
+    return samples
 
 
 _ALLOWED = {
@@ -129,7 +79,7 @@ _ALLOWED = {
     ValueType.CODE: ("values",),
     ValueType.BOOLEAN: ("values",),
     ValueType.STRING: (),
-    ValueType.SAMPLES: (),
+    ValueType.SAMPLES: ("unit", "scale", "signal"),
     ValueType.NONE: (),
 }
 """Members beside `value` that make sense of a kind."""
@@ -139,6 +89,7 @@ _ARE = {
     ValueType.CODE: "a code",
     ValueType.BOOLEAN: "true or false",
     ValueType.STRING: "a text",
+    ValueType.SAMPLES: "a signal",
 }
 
 
@@ -146,16 +97,27 @@ def _check_members(
     compiling: Compiling, spec: Mapping[str, Any], kind: Kind, pointer: str
 ) -> None:
     add = compiling.faults.add
-    if kind.value is ValueType.SAMPLES:
-        add(f"{pointer}/kind", f"{kind.name} is a signal; templates map none.")
-    elif kind.value is ValueType.NONE:
+    if kind.value is ValueType.NONE:
         add(f"{pointer}/value", f"{kind.name} has components and no value of its own.")
     else:
-        for member in ("unit", "scale", "values"):
+        for member in ("unit", "scale", "values", "signal"):
             if member in spec and member not in _ALLOWED[kind.value]:
                 add(f"{pointer}/{member}", f"{kind.name} is {_ARE[kind.value]}.")
     if kind.value is ValueType.QUANTITY and "unit" not in spec:
         add(pointer, f"{kind.name} needs a unit: {_accepted(kind)}.")
+    if kind.value is ValueType.SAMPLES:
+        _check_signal(compiling, spec, kind, pointer)
+
+
+def _check_signal(
+    compiling: Compiling, spec: Mapping[str, Any], kind: Kind, pointer: str
+) -> None:
+    add = compiling.faults.add
+    if "signal" not in spec:
+        add(pointer, f"{kind.name} is a signal and needs `signal`, its `period`.")
+    if spec.get("unit") != kind.unit:
+        at = f"{pointer}/unit" if "unit" in spec else pointer
+        add(at, f"{kind.name} is in `{kind.unit}` alone; use `scale`.")
 
 
 def _accepted(kind: Kind) -> str:
@@ -200,7 +162,7 @@ def _check_unit(compiling: Compiling, code: str, kind: Kind, pointer: str) -> No
 
 def _quantity(
     compiling: Compiling, spec: Mapping[str, Any], _kind: Kind, pointer: str
-) -> Read:
+) -> ReadNumber:
     if "scale" not in spec:
         return quantity
     try:
@@ -236,7 +198,6 @@ _READERS = {
     ValueType.CODE: _coded,
     ValueType.BOOLEAN: _coded,
     ValueType.STRING: _text,
-    ValueType.SAMPLES: _text,
     ValueType.NONE: _text,
 }
 

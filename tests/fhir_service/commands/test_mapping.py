@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from conformance.fhir_json import loads
 from conformance.validation import validate
 from consent.audit.entry import Interaction, decode
 from fhir_service.auth import local
@@ -34,6 +35,15 @@ PAYLOADS = {
         "tz": "Europe/Berlin",
         "samples": [{"t": 1736928000, "bpm": 61}],
     },
+    "ring-night": {
+        "night": "n1",
+        "bedtime": {
+            "start": "2025-03-29T22:00:00+01:00",
+            "end": "2025-03-29T22:10:00+01:00",
+        },
+        "hypnogram": "41",
+        "pulse": {"every_s": 300, "values": [61, 55]},
+    },
 }
 """A synthetic payload of each example."""
 
@@ -43,6 +53,7 @@ STORED = {
     "iot-hub": ("heart-rate", {"value": 72, "unit": "beats/minute"}),
     "iot-hub-list": ("heart-rate", {"value": 72, "unit": "beats/minute"}),
     "mqtt-noise-light": ("noise-level", {"value": 41, "unit": "dB SPL"}),
+    "ring-night": ("sleep-session", {}),
     "ndjson-heart-rate": ("heart-rate", {"value": 61, "unit": "beats/minute"}),
 }
 
@@ -68,7 +79,7 @@ def test_every_example_walks_through_a_dry_run(fhir_service, settings, tmp_path,
         settings, "mapping", "test", str(path), payload, "--json", *zone
     )
 
-    told = json.loads(result.stdout)
+    told = loads(result.stdout.encode())
     [stored, *_] = [one for one in told["items"] if one["outcome"] == "stored"]
     kind, quantity = STORED[path.stem]
     assert result.exit_code == 0

@@ -190,7 +190,7 @@ def test_a_fault_of_the_template_is_told(template, more, expected):
     [
         (
             {"kind": "heart-rate", "unit": "/min"},
-            [("", "One of these is needed: a `value`; `components`.")],
+            [("", "One of these is needed: a `value`; `components`; `stages`.")],
         ),
         ({"value": "h"}, [("", "`kind` is missing.")]),
         (
@@ -259,11 +259,11 @@ def test_a_fault_of_the_template_is_told(template, more, expected):
                 (
                     "",
                     (
-                        "noise-level-series needs an interval: `start` and `end`, a "
-                        "`duration`, or a `day`."
+                        "noise-level-series is a signal and needs `signal`, its "
+                        "`period`."
                     ),
                 ),
-                ("/kind", "noise-level-series is a signal; templates map none."),
+                ("", "noise-level-series is in `dB[SPL]` alone; use `scale`."),
             ],
         ),
         (

@@ -15,6 +15,7 @@ from mappings.measurement import (
     OutOfScope,
     Reason,
     Refusal,
+    Samples,
 )
 from mappings.normalise import Normalised, normalise
 from mappings.templates.check import check, read
@@ -41,7 +42,7 @@ def test_every_example_is_a_template_named_as_its_file_and_told_in_the_page():
     page = (EXAMPLES / "README.md").read_text(encoding="utf-8")
     found = sorted(EXAMPLES.glob("*.json"))
 
-    assert len(found) == 6
+    assert len(found) == 7
     for path in found:
         assert check(path.read_bytes()) == (), path.name
         assert json.loads(path.read_bytes())["name"] == path.stem
@@ -292,6 +293,43 @@ def test_steps_are_read_where_their_length_of_time_is_told():
         30,
         "2019-01-30T22:44:02.607374Z",
         CREATED,
+    )
+
+
+def test_a_night_has_its_stages_and_its_pulse():
+    night = {
+        "user": "u1",
+        "ring": "r1",
+        "model": "Ring",
+        "night": "n1",
+        "bedtime": {
+            "start": "2025-03-29T22:00:00+01:00",
+            "end": "2025-03-29T22:20:00+01:00",
+        },
+        "latency_min": 3,
+        "hypnogram": "4211",
+        "pulse": {"every_s": 300, "values": [61, 0, 55, 54]},
+        "battery": 80,
+    }
+
+    session, pulse, battery = readings("ring-night", BytesIO(dumps(night)))
+
+    assert [(part.kind, part.value, part.offset_ms) for part in session.components] == [
+        ("sleep-latency", 3, None),
+        ("sleep-duration", 900, None),
+        ("deep-sleep-duration", 600, None),
+        ("light-sleep-duration", 300, None),
+        ("awake-duration", 300, None),
+        ("sleep-stage", "awake", 0),
+        ("sleep-stage", "light", 300_000),
+        ("sleep-stage", "deep", 600_000),
+    ]
+    assert pulse.value == Samples(300_000, (61, "E", 55, 54))
+    assert (pulse.end, battery.start) == (session.end, session.end)
+    assert {one.source_id for one in (session, pulse, battery)} == {"n1"}
+    assert all(
+        isinstance(normalise(one, now_us=NOW_US), Normalised)
+        for one in (session, pulse, battery)
     )
 
 

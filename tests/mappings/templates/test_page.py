@@ -78,7 +78,10 @@ def test_the_limits_are_the_documented_ones():
     }
 
 
-def test_the_template_of_the_page_has_no_faults():
-    [block] = re.findall(r"^```json\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+def test_the_template_and_the_measurements_of_the_page_have_no_faults():
+    blocks = re.findall(r"^```json\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    template, *measurements = map(json.loads, blocks)
 
-    assert faults_of(json.loads(block)) == ()
+    assert len(measurements) == 2
+    assert faults_of(template) == ()
+    assert faults_of({**template, "measurements": measurements}) == ()

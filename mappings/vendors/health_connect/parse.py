@@ -20,7 +20,7 @@ from mappings.measurement import (
 )
 from mappings.payload import Unreadable, zone_of
 from mappings.records import UNNAMED, may_be_measured
-from mappings.source_version import whole
+from mappings.source_version import counted, modified_at, whole
 from mappings.vendors.health_connect import forwarder, values
 from mappings.vendors.health_connect.envelope import (
     Json,
@@ -102,15 +102,11 @@ def _in_order(records: list[Any]) -> Iterable[tuple[int, Any]]:
     return sorted(numbered, key=lambda pair: _version(pair[1]))
 
 
-def _version(record: object) -> tuple[int, str]:
+def _version(record: object) -> tuple[int, int]:
     metadata = _metadata(record)
-    version, modified = (
-        metadata.get("clientRecordVersion"),
-        metadata.get("lastModifiedTime"),
-    )
     return (
-        version if type(version) is int else 0,
-        modified if isinstance(modified, str) else "",
+        modified_at(metadata.get("lastModifiedTime")) or 0,
+        counted(metadata.get("clientRecordVersion")) or 0,
     )
 
 

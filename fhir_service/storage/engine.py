@@ -29,6 +29,7 @@ from sqlalchemy.pool import QueuePool
 
 from conformance.issues import FHIRError, IssueType
 from fhir_service.logs import describe
+from fhir_service.storage.gathering import Gathering
 from fhir_service.storage.statement import DialectName, Statement
 
 _log = structlog.get_logger()
@@ -52,15 +53,6 @@ RESTART_PATIENCE_MS = 200
 
 BUSY_MS = 10_000
 """How long SQLite waits for another process, such as a command, to finish writing."""
-
-GATHER_S = 0.005
-"""How long the writer waits for more jobs while several come at a time."""
-
-GATHER_TIMES = 2
-"""How often it does at most, while there are fewer than in the group before."""
-
-GATHER_JOBS = 32
-"""Jobs that are worth a commit of their own without waiting."""
 
 GROUP_JOBS = 256
 """Jobs in one transaction at most, so that the first does not wait for ever."""
@@ -363,7 +355,7 @@ class _Writer:
         self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._loop, name="writer", daemon=True)
         self._stopping = threading.Event()
-        self._last_group = 0
+        self._gathering = Gathering(time.sleep)
         self._restart_log = False
         self._checkpointer = threading.Thread(
             target=self._checkpoint_loop, name="checkpointer", daemon=True
@@ -431,8 +423,8 @@ class _Writer:
         job = self._queue.get()
         if job is None:
             raise _Stop
-        if self._last_group > 1:
-            self._gather()
+        # One is in hand already.
+        self._gathering.wait(lambda: self._queue.qsize() + 1)
         jobs = [job]
         while len(jobs) < GROUP_JOBS:
             try:
@@ -443,17 +435,8 @@ class _Writer:
                 self._queue.put(None)
                 break
             jobs.append(job)
-        self._last_group = len(jobs)
+        self._gathering.took(len(jobs))
         return jobs
-
-    def _gather(self) -> None:
-        """Wait for others that are coming: one signature and one commit do for all."""
-        for _ in range(GATHER_TIMES):
-            if self._queue.qsize() >= GATHER_JOBS:
-                return
-            time.sleep(GATHER_S)
-            if self._queue.qsize() + 1 >= self._last_group:
-                return
 
     def _commit(self, connection: Any, jobs: Sequence[_Job]) -> None:
         cursor = connection.cursor()

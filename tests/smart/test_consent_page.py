@@ -18,11 +18,17 @@ ASKED = (
 )
 
 
+@pytest.fixture(scope="module")
+def app(add_app):
+    """Return an app that nobody has answered before: choices are remembered."""
+    return add_app("page-app", "--auth", "secret")
+
+
 @pytest.fixture
-def page(patient, apps):
+def page(patient, app):
     """Return the page of a request that nobody has answered."""
-    asked = apps["secret-app"].asks(ASKED, prompt="consent")
-    found = patient.begin(apps["secret-app"], asked)
+    asked = app.asks(ASKED, prompt="consent")
+    found = patient.begin(app, asked)
     assert isinstance(found, Page)
     return found
 
@@ -37,7 +43,7 @@ def form_of(page):
 
 
 def test_the_page_says_who_asks_and_for_whom(page):
-    assert "secret-app" in page.text
+    assert "page-app" in page.text
     assert "first Aster" in page.text
     assert "app.example" in page.text
 
@@ -107,11 +113,11 @@ def test_no_page_leaks_its_address_or_is_kept(page, patient):
     assert "no-store" in answer.headers["Cache-Control"]
 
 
-def test_spanish_is_spoken_where_the_browser_wants_it(patient, apps):
+def test_spanish_is_spoken_where_the_browser_wants_it(patient, app):
     patient.languages = "es-MX,es;q=0.9,en;q=0.5"
     try:
-        asked = apps["secret-app"].asks(ASKED, prompt="consent")
-        page = patient.begin(apps["secret-app"], asked)
+        asked = app.asks(ASKED, prompt="consent")
+        page = patient.begin(app, asked)
     finally:
         patient.languages = "en"
 
@@ -217,8 +223,7 @@ def test_a_handle_that_is_none_leads_nowhere(patient):
     assert answer.status == 404
 
 
-def test_nobody_grants_what_was_not_offered(patient, apps):
-    app = apps["secret-app"]
+def test_nobody_grants_what_was_not_offered(patient, app):
     request = app.asks("patient/Patient.rs openid", prompt="consent")
     form = form_of(patient.begin(app, request))
     smuggled = [("allow", "patient/*.cruds"), ("only", "patient/*.rs")]

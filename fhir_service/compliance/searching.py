@@ -93,11 +93,8 @@ def search(fields: Mapping[str, str], zone: tzinfo, pseudonym: Pseudonym) -> Sea
         label, heed = FIELDS[name]
         heeded = heed(asked, value, pseudonym)
         asked = heeded.filter
-        named = {one for one, _ in pairs if one == "agent"}
-        is_sayable = not any(one in named for one, _ in heeded.pairs)
-        if is_sayable:
-            pairs += heeded.pairs
-        if not (is_sayable and heeded.is_exact):
+        pairs += heeded.pairs
+        if not heeded.is_exact:
             wider.append(label)
     return Search(
         fields=MappingProxyType(kept),
@@ -172,11 +169,14 @@ def _patient(asked: AuditFilter, value: str, pseudonym: Pseudonym) -> Heeded:
 
 def _basis(asked: AuditFilter, value: str, _: Pseudonym) -> Heeded:
     """Heed a Consent, a version of one, or another basis in the log's own words."""
-    if not value.startswith(_CONSENT):
-        return Heeded(replace(asked, bases=(value,)), is_exact=False)
     id_ = value.removeprefix(_CONSENT)
     name = id_ if "/_history/" in id_ else f"{id_}/"
-    return Heeded(replace(asked, bases=(f"consent {name}",)), (("entity", value),))
+    is_consent = value.startswith(_CONSENT)
+    basis = AuditFilter(bases=(f"consent {name}" if is_consent else value,))
+    if asked.bases:
+        return Heeded(replace(asked, also=(*asked.also, basis)), is_exact=False)
+    pairs = (("entity", value),) if is_consent else ()
+    return Heeded(replace(asked, bases=basis.bases), pairs, is_consent)
 
 
 def _action(asked: AuditFilter, value: str, _: Pseudonym) -> Heeded:

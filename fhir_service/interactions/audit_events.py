@@ -20,9 +20,9 @@ from consent.audit.audit_event import PATTERNS
 from consent.audit.entry import Interaction
 from fhir_service.auth.bearer import Grant, InsufficientScope, require
 from fhir_service.auth.users import Role
-from fhir_service.compliance.audit_events import event_of, events
+from fhir_service.compliance.audit_events import event_of, events, place_of
 from fhir_service.compliance.officer import Officer
-from fhir_service.compliance.rows import Reader, caught_up
+from fhir_service.compliance.rows import Reader, Row, caught_up
 from fhir_service.exchange import Exchange, not_found, resource_response
 from fhir_service.rest.bundle import Link, searchset
 from fhir_service.rest.message import Response
@@ -87,9 +87,9 @@ def search(exchange: Exchange) -> Response:
     with exchange.services.database.read() as snapshot:
         mine = reader(snapshot)
         page, last = _page(exchange, mine, asked, pairs, count)
-        total = mine.events(asked) if ("_total", "accurate") in pairs else None
+        total = _total(mine, asked, pairs) if _is_counted(pairs) else None
         if ("_summary", "count") in pairs:
-            page, last, total = [], None, mine.events(asked)
+            page, last = [], None
     return resource_response(_bundle(exchange, pairs, page, last, total))
 
 
@@ -106,23 +106,32 @@ def _begun(exchange: Exchange, interaction: str) -> Callable[[Snapshot], Reader]
     return lambda snapshot: Reader(services, snapshot, officer)
 
 
+def _is_counted(pairs: Iterable[Pair]) -> bool:
+    return bool({("_total", "accurate"), ("_summary", "count")}.intersection(pairs))
+
+
+def _total(reader: Reader, asked: AuditFilter, pairs: list[Pair]) -> int:
+    """Return how many events there are; those of some ids are looked at one by one."""
+    if _named(pairs) is None:
+        return reader.events(asked)
+    rows = reader.find(asked, count=len(asked.indexes))
+    return sum(len(_events(reader, asked, row, pairs)) for row in rows)
+
+
 def _page(
     exchange: Exchange,
     reader: Reader,
     asked: AuditFilter,
-    pairs: Iterable[Pair],
+    pairs: list[Pair],
     count: int,
 ) -> tuple[list[dict[str, Any]], tuple[int, int] | None]:
     """Return events, and the row and the place in it where the page ended."""
-    before, skip = _begin(exchange, list(pairs))
+    before, skip = _begin(exchange, pairs)
     page: list[dict[str, Any]] = []
     while True:
         found = reader.find(asked, count=count + 1, before=before)
         for row in found:
-            of_row = [
-                one for one in events(reader, row) if _is_asked(asked, reader, one)
-            ]
-            for place, one in enumerate(of_row):
+            for place, one in enumerate(_events(reader, asked, row, pairs)):
                 if skip and place < skip:
                     continue
                 if len(page) == count:
@@ -132,6 +141,18 @@ def _page(
         if len(found) <= count:
             return page, None
         before = found[-1].index
+
+
+def _events(
+    reader: Reader, asked: AuditFilter, row: Row, pairs: list[Pair]
+) -> list[dict[str, Any]]:
+    """Return the events of a row that are asked for."""
+    named = _named(pairs)
+    return [
+        one
+        for one in events(reader, row)
+        if _is_asked(asked, reader, one) and (named is None or named(one["id"]))
+    ]
 
 
 def _is_asked(asked: AuditFilter, reader: Reader, event: Mapping[str, Any]) -> bool:
@@ -233,6 +254,8 @@ def _refuse_other_order(name: str, value: str) -> None:
 
 
 def _date(exchange: Exchange, asked: AuditFilter, value: str) -> AuditFilter:
+    if "," in value:
+        raise FHIRError(IssueType.NOT_SUPPORTED, "`date` has one value at a time.")
     prefix, text = (value[:2], value[2:]) if value[:2].isalpha() else ("eq", value)
     zone = exchange.services.repository.deployment.zone
     try:
@@ -260,8 +283,22 @@ def _date(exchange: Exchange, asked: AuditFilter, value: str) -> AuditFilter:
     )
 
 
+def _also(asked: AuditFilter, name: str, values: tuple[str, ...]) -> AuditFilter:
+    """Return the question with one of `values`, beside what was asked before.
+
+    An event has several of them: two agents, two purposes.
+    """
+    changed: dict[str, Any] = {name: values}
+    if not getattr(asked, name):
+        return replace(asked, **changed)
+    return replace(asked, also=(*asked.also, AuditFilter(**changed)))
+
+
 def _narrowed(asked: AuditFilter, name: str, values: tuple[Any, ...]) -> AuditFilter:
-    """Return the question with `values`, or those of them that were asked before."""
+    """Return the question with `values`, or those of them that were asked before.
+
+    An event has one of them: one outcome, one address.
+    """
     before = getattr(asked, name)
     both = tuple(one for one in values if one in before) if before else values
     # No row has a name that nobody can have.
@@ -299,9 +336,14 @@ def _coded(
         )
         before = asked.interactions
         both = tuple(one for one in found if not before or one in before)
-        return replace(asked, interactions=both, is_nothing=not both)
+        return _or_nothing(replace(asked, interactions=both), both)
 
     return heed
+
+
+def _or_nothing(asked: AuditFilter, left: Iterable[object]) -> AuditFilter:
+    """Return the question; once nothing is left of one part, nothing is asked for."""
+    return asked if any(True for _ in left) else replace(asked, is_nothing=True)
 
 
 def _token(text: str) -> tuple[str | None, str]:
@@ -314,29 +356,43 @@ def _outcome(_: Exchange, asked: AuditFilter, value: str) -> AuditFilter:
     return _narrowed(asked, "levels", levels)
 
 
-def _agent(_: Exchange, asked: AuditFilter, value: str) -> AuditFilter:
+def _agent(exchange: Exchange, asked: AuditFilter, value: str) -> AuditFilter:
     """Heed who took part: a person, a client or an organisation."""
-    names = tuple(_token(one)[1] for one in value.split(","))
-    return _narrowed(asked, "agents", names)
+    base = f"{exchange.services.base_url}/"
+    names = (_token(one)[1] for one in value.split(","))
+    return _also(asked, "agents", tuple(one.removeprefix(base) for one in names))
 
 
 def _entity(exchange: Exchange, asked: AuditFilter, value: str) -> AuditFilter:
     base = f"{exchange.services.base_url}/"
-    reference = value.removeprefix(base)
-    type_, _, id_ = reference.partition("/")
-    if type_ == "Patient":
-        return _patient(exchange, asked, reference)
-    if type_ == "Consent" and id_:
-        name = id_ if "/_history/" in id_ else f"{id_}/"
-        return _narrowed(asked, "bases", (f"consent {name}",))
+    references = [one.removeprefix(base) for one in value.split(",")]
+    types = {one.partition("/")[0] for one in references if one.partition("/")[2]}
+    if types == {"Patient"}:
+        return _patient(exchange, asked, ",".join(references))
+    if types == {"Consent"}:
+        return _consents(asked, references)
     raise FHIRError(
-        IssueType.NOT_SUPPORTED, "`entity` is a Patient or a Consent, as Type/id."
+        IssueType.NOT_SUPPORTED,
+        "`entity` is one or more Patients, or one or more Consents, as Type/id.",
     )
+
+
+def _consents(asked: AuditFilter, references: Iterable[str]) -> AuditFilter:
+    """Heed Consents, of which the index knows the first that a decision rested on."""
+    if asked.bases:
+        raise FHIRError(
+            IssueType.NOT_SUPPORTED,
+            "`entity` is given once with a Consent: an event is found by the first "
+            "of those that its decision rested on.",
+        )
+    names = (one.removeprefix("Consent/") for one in references)
+    bases = (one if "/_history/" in one else f"{one}/" for one in names)
+    return replace(asked, bases=tuple(f"consent {one}" for one in bases))
 
 
 def _purpose(_: Exchange, asked: AuditFilter, value: str) -> AuditFilter:
     codes = tuple(_token(one)[1] for one in value.split(","))
-    return _narrowed(asked, "purposes", codes)
+    return _also(asked, "purposes", codes)
 
 
 def _address(_: Exchange, asked: AuditFilter, value: str) -> AuditFilter:
@@ -350,12 +406,23 @@ def _source(exchange: Exchange, asked: AuditFilter, value: str) -> AuditFilter:
 
 
 def _id(_: Exchange, asked: AuditFilter, value: str) -> AuditFilter:
-    numbers = tuple(
-        int(one.partition("-")[0])
-        for one in value.split(",")
-        if one.partition("-")[0].isdecimal()
-    )
-    return replace(asked, indexes=numbers, is_nothing=not numbers)
+    """Heed ids of events; the number of a row stands for all of its events."""
+    places = [place for one in value.split(",") if (place := place_of(one))]
+    rows = dict.fromkeys(place.row for place in places)
+    both = tuple(one for one in rows if not asked.indexes or one in asked.indexes)
+    return _or_nothing(replace(asked, indexes=both), both)
+
+
+Named = Callable[[str], bool]
+"""Whether an event of an id is asked for."""
+
+
+def _named(pairs: Iterable[Pair]) -> Named | None:
+    """Return which ids are asked for; None where any is."""
+    wanted = [frozenset(value.split(",")) for name, value in pairs if name == "_id"]
+    if not wanted:
+        return None
+    return lambda id_: all({id_, id_.partition("-")[0]} & ids for ids in wanted)
 
 
 PARAMETERS: Mapping[str, Callable[[Exchange, AuditFilter, str], AuditFilter]] = (

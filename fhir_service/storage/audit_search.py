@@ -55,6 +55,7 @@ class AuditFilter:
         is_release: Whether something left, or was refused to; None for any.
         is_unexplained: Only rows without an explanation.
         scope: Organisations whose officer asks; None for all of the log.
+        also: Further agents, purposes or bases, each of which holds as well.
 
     """
 
@@ -78,6 +79,7 @@ class AuditFilter:
     is_release: bool | None = None
     is_unexplained: bool = False
     scope: tuple[str, ...] | None = None
+    also: "tuple[AuditFilter, ...]" = ()
 
 
 class Bucket(NamedTuple):
@@ -456,7 +458,6 @@ def _where(snapshot: Snapshot, asked: AuditFilter) -> _Where:
         where.add(f"({' OR '.join(levels)})" if levels else "1 = 0")
     _of_unexplained(where, asked)
     _of_patients(snapshot, where, asked)
-    _of_agents(snapshot, where, asked)
     _of_time(snapshot, where, asked)
     _coded(where, asked, "r.")
     for attribute, kind, column in _NAMED:
@@ -464,7 +465,9 @@ def _where(snapshot: Snapshot, asked: AuditFilter) -> _Where:
         if texts:
             found = (_number(snapshot, kind, text) for text in texts)
             where.one_of(f"r.{column}", [one for one in found if one is not None])
-    _of_words(snapshot, where, asked)
+    for one in (asked, *asked.also):
+        _of_agents(snapshot, where, one)
+        _of_words(snapshot, where, one)
     _of_scope(snapshot, where, asked)
     if asked.is_release is not None:
         where.add("r.released > 0" if asked.is_release else "r.released = 0")

@@ -142,6 +142,111 @@ def test_events_are_searched_by_what_happened(watched, query, expected):
     assert {one["outcome"] for one in found(watched, query)} == expected
 
 
+def asked_for(clinic):
+    """Record that a person asked through an app of an organisation for a purpose."""
+    person = clinic.world.person(
+        "doctor",
+        "user/*.rs",
+        reference="Practitioner/doctor",
+        organization=clinic.organization,
+        behind=clinic.organization,
+        purposes=("TREAT", "HPAYMT"),
+    )
+    clinic.world.get(f"/fhir/Patient/{clinic.patient}", person)
+    return f"Patient/{clinic.patient}"
+
+
+BOTH = "agent=Practitioner/doctor&agent=app-of-doctor"
+
+
+@pytest.mark.parametrize(
+    ("query", "times"),
+    [
+        (BOTH, 1),
+        (f"{BOTH}&agent={{organization}}", 1),
+        ("agent={base}/Practitioner/doctor&agent={organization}", 1),
+        ("agent=nobody,Practitioner/doctor&agent=app-of-doctor,nobody", 1),
+        ("agent=Practitioner/doctor&agent=ehr", 0),
+        ("agent=Practitioner/doctor&agent=nobody", 0),
+        (f"{BOTH}&agent=nobody", 0),
+        ("agent=Practitioner/doctor&agent:identifier=app-of-doctor", 1),
+        ("agent=app-of-doctor&purpose=TREAT&purpose=HPAYMT", 1),
+        ("agent=app-of-doctor&purpose=TREAT&purpose=HRESCH", 0),
+        ("agent=app-of-doctor&purpose=TREAT&purpose=HRESCH,HPAYMT", 1),
+        ("agent=app-of-doctor&action=R&action=E", 0),
+        ("agent=app-of-doctor&action=R,E&action=R", 1),
+        ("agent=app-of-doctor&action=R&action=E&action=R", 0),
+        ("agent=app-of-doctor&action=D&type=rest", 0),
+        ("agent=app-of-doctor&source=Device/other&action=R", 0),
+        ("agent=app-of-doctor&subtype=read&type=rest", 1),
+        ("agent=app-of-doctor&outcome=0,8&outcome=0", 1),
+        ("agent=app-of-doctor&outcome=0&outcome=8", 0),
+        ("agent=app-of-doctor&address=127.0.0.1&address=192.0.2.1", 0),
+        ("agent=app-of-doctor&address=127.0.0.1,192.0.2.1", 1),
+        ("agent=app-of-doctor&patient={patient}&patient=other", 0),
+        ("agent=app-of-doctor&patient={patient},other", 1),
+        ("agent=app-of-doctor&patient={patient}&entity=Patient/{patient}", 1),
+        ("agent=app-of-doctor&date=ge2026&date=lt2027", 1),
+        ("agent=app-of-doctor&date=ge2026&date=lt2026", 0),
+    ],
+)
+def test_a_parameter_given_twice_asks_for_both_and_a_comma_for_either(
+    watched, query, times
+):
+    clinic, headers = watched
+    asked_for(clinic)
+    asked = query.format(
+        organization=clinic.organization,
+        patient=clinic.patient,
+        base=clinic.world.deployment.services.base_url,
+    )
+
+    bundle = clinic.search(f"AuditEvent?{asked}&_total=accurate", headers)
+
+    assert bundle["total"] == len(list(matches(bundle))) == times
+
+
+@pytest.mark.parametrize(
+    ("query", "times"),
+    [
+        ("_id={one}", 1),
+        ("_id={one},{other}", 2),
+        ("_id={one}&_id={other}", 0),
+        ("_id={one}&_id={other},{one}", 1),
+        ("_id={row}", 1),
+        ("_id={row}-7", 0),
+        ("_id=x", 0),
+        ("_id=" + "9" * 30, 0),
+        ("_id={one}&subtype=read", 1),
+        ("_id={one}&subtype=search", 0),
+    ],
+)
+def test_events_are_searched_by_id(watched, query, times):
+    clinic, headers = watched
+    [one] = found(watched, f"?patient={clinic.patient}&subtype=read")
+    [other] = found(watched, f"?patient={clinic.patient}&subtype=search")
+    row = one["id"].partition("-")[0]
+    asked = query.format(one=one["id"], other=other["id"], row=row)
+
+    bundle = clinic.search(f"AuditEvent?{asked}&_total=accurate", headers)
+
+    assert bundle["total"] == len(list(matches(bundle))) == times
+
+
+def test_events_are_searched_by_either_of_two_consents(watched):
+    clinic, _ = watched
+    [event] = found(watched, f"?patient={clinic.patient}&subtype=search")
+    [consent] = [
+        one["what"]["reference"].partition("/_history/")[0]
+        for one in event["entity"]
+        if one.get("type", {}).get("code") == "Consent"
+    ]
+
+    events = found(watched, f"?subtype=search&entity=Consent/other,{consent}")
+
+    assert [one["id"] for one in events] == [event["id"]]
+
+
 def test_events_are_searched_by_time(watched):
     clinic, _ = watched
     [read] = found(watched, f"?patient={clinic.patient}&subtype=read")
@@ -252,6 +357,9 @@ def test_a_backend_service_reads_what_concerns_its_organisation(watched):
         "?_sort=date",
         "?_include=x",
         "?entity=Observation/1",
+        "?entity=Patient/1,Consent/1",
+        "?entity=Consent/1&entity=Consent/2",
+        "?date=2026,2027",
         "?_count=0",
         "?_count=x",
         "?date=yesterday",

@@ -170,7 +170,8 @@ def test_a_basis_is_a_consent_or_one_version_of_it(watched, officer):
         ),
         ("action=audit-read", "|110101", None),
         ("action=erasure", "|destroy", "Action"),
-        ("user=a&client=b", "?agent=a<", "Client"),
+        ("user=a&client=b", "?agent=a&agent=b<", None),
+        ("what=Consent/a&basis=Consent/b", "?entity=Consent/a<", "Basis"),
     ],
 )
 def test_the_fhir_query_is_shown_and_where_it_finds_more(officer, query, shown, wider):

@@ -57,7 +57,7 @@ def grounds(reader: Reader, row: Row, sources: Sources) -> Iterator[Ground]:
 
 def _words(reader: Reader, row: Row, basis: Basis, sources: Sources) -> Iterator[Block]:
     id_, _, version = basis.name.removeprefix("Consent/").partition("/_history/")
-    if not version.isdecimal():
+    if not history.is_version(version):
         return
     snapshot, repository = reader.snapshot, reader.services.repository
     number = types.number_of("Consent")

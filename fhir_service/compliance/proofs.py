@@ -7,7 +7,7 @@ https://www.rfc-editor.org/rfc/rfc9162
 """
 
 import base64
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,6 +15,7 @@ from conformance.issues import FHIRError, IssueType
 from consent.audit import checkpoint
 from consent.audit.checkpoint import Checkpoint, CheckpointError
 from consent.audit.entry import AuditRecord
+from consent.audit.merkle import ProofError
 from consent.audit.verify_proof import FORMAT
 from fhir_service.compliance.rows import Reader, Row
 from fhir_service.exchange import Services
@@ -59,7 +60,7 @@ def _continued(
     known = _verified(services, note)
     if not 0 < known.size <= size:
         raise FHIRError(IssueType.INVALID, "A checkpoint is of no earlier log.")
-    path = audit_tree.consistency(snapshot, known.size, size)
+    path = _path(lambda: audit_tree.consistency(snapshot, known.size, size))
     return {
         "checkpoint": note.decode(),
         "consistency": [_base64(one) for one in path],
@@ -76,13 +77,21 @@ def _verified(services: Services, note: bytes) -> Checkpoint:
 
 def _proved(snapshot: Snapshot, row: Row, size: int) -> dict[str, Any]:
     leaf = audit_search.leaf(snapshot, row.index)
-    path = audit_tree.inclusion(snapshot, row.index, size)
+    path = _path(lambda: audit_tree.inclusion(snapshot, row.index, size))
     return {
         "index": row.index,
         "leaf": _base64(leaf or b""),
         "inclusion": [_base64(one) for one in path],
         "says": says(row.record),
     }
+
+
+def _path(make: Callable[[], list[bytes]]) -> list[bytes]:
+    """Return a path; none where rows or hashes are missing: it proves nothing then."""
+    try:
+        return make()
+    except (ProofError, TypeError):
+        return []
 
 
 def says(record: AuditRecord) -> dict[str, Any]:

@@ -116,7 +116,7 @@ class Relations:
         number, place = types.number_of("Consent"), self._repository.deployment
         for basis in record.basis:
             id_, _, version = basis.name.partition("/_history/")
-            if basis.kind is not BasisKind.CONSENT or not version.isdecimal():
+            if basis.kind is not BasisKind.CONSENT or not history.is_version(version):
                 continue
             stored = history.version_of(self._snapshot, number, id_, int(version))
             if stored is None or stored.deleted or stored.patient_key != known.key:

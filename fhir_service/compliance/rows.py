@@ -9,11 +9,10 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from consent.audit import entry
-from consent.audit.entry import AuditRecord, Interaction, Outcome, decode
-from consent.audit.versions import EntryError
+from consent.audit.entry import AuditRecord, Interaction, Outcome
 from fhir_service.compliance.officer import Officer
 from fhir_service.exchange import Services
-from fhir_service.storage import audit_search
+from fhir_service.storage import audit_search, leaves
 from fhir_service.storage.audit_search import AuditFilter
 from fhir_service.storage.body import BodyError
 from fhir_service.storage.engine import Snapshot, Transaction
@@ -81,11 +80,20 @@ class Reader:
     def find(
         self, asked: AuditFilter, *, count: int, before: int | None = None
     ) -> list[Row]:
-        """Return rows, newest first; `count` at most."""
-        indexes = audit_search.find(
-            self.snapshot, self.scoped(asked), count=count, before=before
-        )
-        return self.rows(indexes)
+        """Return rows, newest first; `count` at most, and fewer only where they end.
+
+        A row that was altered and cannot be read is passed over.
+        """
+        scoped, found = self.scoped(asked), list[Row]()
+        while wanted := count - len(found):
+            indexes = audit_search.find(
+                self.snapshot, scoped, count=wanted, before=before
+            )
+            found += self.rows(indexes)
+            if len(indexes) < wanted:
+                break
+            before = indexes[-1]
+        return found
 
     def count(self, asked: AuditFilter) -> int:
         """Return how many rows there are."""
@@ -110,9 +118,8 @@ class Reader:
         return self.services.pseudonym(patient_id.removeprefix("Patient/"))
 
     def _row(self, index: int, leaf: bytes) -> Row | None:
-        try:
-            record = decode(leaf, unseal=self._opened)
-        except EntryError:
+        record = leaves.read(leaf, self._opened)
+        if record is None:
             return None
         subjects = self._subjects(record.patients)
         others = len(record.patients) - len(subjects)

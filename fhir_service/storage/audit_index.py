@@ -6,6 +6,7 @@ was durable when it was asked. The index can be made anew from the log at any ti
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
@@ -17,10 +18,9 @@ from consent.audit.entry import (
     OUTCOME_CODE,
     AuditRecord,
     BasisKind,
-    decode,
 )
-from consent.audit.versions import EntryError
-from fhir_service.storage import counters
+from consent.audit.merkle import ProofError
+from fhir_service.storage import counters, leaves
 from fhir_service.storage.audit_log import head
 from fhir_service.storage.audit_tables import (
     audit_name,
@@ -64,9 +64,11 @@ Custodian = Callable[[Snapshot, bytes], str | None]
 
 _LEAVES = Statement(
     select(audit_entry.c.leaf_index, audit_entry.c.leaf)
-    .where(audit_entry.c.leaf_index >= bindparam("first"))
+    .where(
+        audit_entry.c.leaf_index >= bindparam("first"),
+        audit_entry.c.leaf_index < bindparam("before"),
+    )
     .order_by(audit_entry.c.leaf_index)
-    .limit(bindparam("count"))
 )
 _MARK = Statement(select(counter.c.value).where(counter.c.name == INDEXED))
 _NAME = Statement(
@@ -165,24 +167,29 @@ class AuditIndex:
     def catch_up(self, database: Database) -> int:
         """Index everything that is durable now; return how many leaves there are."""
         with database.read() as snapshot:
-            found = head(snapshot)
-            size = 0 if found is None else found.frontier.size
+            size = _size(snapshot)
             if indexed_up_to(snapshot) >= size:
                 return size
-        while database.write(self.index_some) < size:
-            pass
+        last, end = -1, 0
+        while last < end < size:
+            last, end = end, database.write(self.index_some)
         return size
 
     def index_some(self, transaction: Transaction) -> int:
-        """Index the next leaves; return up to where the index goes now."""
+        """Index the next leaves; return up to where the index goes now.
+
+        A leaf that was altered or removed is passed over, as is one that was inserted
+        behind the end that is signed: verification names them.
+        """
         mark = counters.current(transaction, INDEXED)
-        leaves = transaction.all(_LEAVES, first=mark, count=CHUNK)
-        if not leaves:
+        end = min(mark + CHUNK, _size(transaction))
+        if mark >= end:
             return mark
         met = _Names()
-        self._add(transaction, leaves, met)
-        end = int(leaves[-1][0]) + 1
-        add_tiles(transaction, mark, end)
+        self._add(transaction, transaction.all(_LEAVES, first=mark, before=end), met)
+        with suppress(ProofError, TypeError):
+            # Without a leaf's hash, proofs of others are made from what is there.
+            add_tiles(transaction, mark, end)
         counters.put(transaction, INDEXED, end)
         transaction.after_commit(lambda: self._remember(met))
         return end
@@ -195,14 +202,12 @@ class AuditIndex:
         known.names.update(met.names)
         known.subjects.update(met.subjects)
 
-    def _add(
-        self, transaction: Transaction, leaves: Sequence[Any], met: _Names
-    ) -> None:
+    def _add(self, transaction: Transaction, found: Sequence[Any], met: _Names) -> None:
         rows, patients, scopes = [], [], []
         tally: dict[tuple[int, int, int], list[int]] = {}
         scoped: dict[tuple[int, int, int, int], list[int]] = {}
-        for index, leaf in leaves:
-            record = decoded(bytes(leaf))
+        for index, leaf in found:
+            record = decoded(leaf)
             if record is None:
                 continue
             subjects = [
@@ -310,12 +315,15 @@ def indexed_up_to(snapshot: Snapshot) -> int:
     return 0 if found is None else int(found[0])
 
 
-def decoded(leaf: bytes) -> AuditRecord | None:
-    """Return the record of a leaf; None for bytes that verification will name."""
-    try:
-        return decode(leaf, unseal=lambda _: None)
-    except EntryError:
-        return None
+def _size(snapshot: Snapshot) -> int:
+    """Return how many leaves the log's head counts."""
+    found = head(snapshot)
+    return 0 if found is None else found.frontier.size
+
+
+def decoded(leaf: object) -> AuditRecord | None:
+    """Return the record of a leaf; None for one that verification will name."""
+    return leaves.read(leaf, lambda _: None)
 
 
 def ground(record: AuditRecord) -> str:

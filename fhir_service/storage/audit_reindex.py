@@ -88,7 +88,7 @@ def _of_log(snapshot: Snapshot, end: int) -> Iterator[Entry]:
     for index, leaf, _ in audit_log.entries(snapshot, 0):
         if index >= end:
             return
-        record = decoded(bytes(leaf))
+        record = decoded(leaf)
         if record is None:
             continue
         yield (

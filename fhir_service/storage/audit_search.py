@@ -20,6 +20,7 @@ from consent.audit.entry import (
 from fhir_service.storage.audit_index import HOUR_US, NameKind
 from fhir_service.storage.audit_tables import audit_name, audit_subject
 from fhir_service.storage.engine import Snapshot
+from fhir_service.storage.leaves import stored
 from fhir_service.storage.statement import Statement
 from fhir_service.storage.tables import audit_entry
 
@@ -147,7 +148,14 @@ _SUBJECT = Statement(
 _LEAF = Statement(
     select(audit_entry.c.leaf).where(audit_entry.c.leaf_index == bindparam("at"))
 )
-
+_LEAVES = Statement(
+    select(audit_entry.c.leaf_index, audit_entry.c.leaf)
+    .where(
+        audit_entry.c.leaf_index >= bindparam("first"),
+        audit_entry.c.leaf_index < bindparam("before"),
+    )
+    .order_by(audit_entry.c.leaf_index)
+)
 
 _LEVELS: Mapping[str, str] = {
     "0": "r.outcome = 0",
@@ -376,13 +384,19 @@ def tallied(snapshot: Snapshot) -> int:
 def leaf(snapshot: Snapshot, index: int) -> bytes | None:
     """Return the stored bytes of a row."""
     found = snapshot.one(_LEAF, at=index)
-    return None if found is None else bytes(found[0])
+    return None if found is None else stored(found[0])
 
 
 def leaves(snapshot: Snapshot, indexes: Sequence[int]) -> dict[int, bytes]:
     """Return the stored bytes of rows, by their indexes."""
     found = ((index, leaf(snapshot, index)) for index in indexes)
     return {index: body for index, body in found if body is not None}
+
+
+def leaves_between(snapshot: Snapshot, first: int, before: int) -> dict[int, bytes]:
+    """Return the stored bytes of rows that follow one another."""
+    found = snapshot.all(_LEAVES, first=first, before=before)
+    return {int(index): stored(leaf) for index, leaf in found}
 
 
 def names(snapshot: Snapshot, kind: NameKind) -> list[str]:

@@ -39,6 +39,11 @@ _LAST_VERSION = 2**31 - 1
 """Beyond every version."""
 
 
+def is_version(text: str) -> bool:
+    """Whether a text is a number that a version can have."""
+    return text.isascii() and text.isdigit() and len(text) < len(str(_LAST_VERSION))
+
+
 class Place(NamedTuple):
     """Where a version stands in the order of a type: later ones are greater."""
 

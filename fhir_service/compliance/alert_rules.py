@@ -6,7 +6,7 @@ them.
 """
 
 import ipaddress
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from statistics import median
@@ -37,6 +37,15 @@ TIMES_USUAL = 3
 FEW_PATIENTS = 50
 """Patients of one day that are never too many."""
 
+AFTER_DAYS = 30
+"""Days after a withdrawal in which refusals of those who had read are told."""
+
+UNDER_WAY_US = MINUTE_US
+"""A request that was under way when a consent ended has done nothing wrong."""
+
+JITTER_US = MINUTE_US
+"""By how much rows may be out of order: requests overlap."""
+
 _NOT_FOUND = 404
 
 
@@ -53,6 +62,11 @@ class Kind(StrEnum):
     LOG = "log-verification-failed"
     ENUMERATION = "enumeration"
     EXPORT = "audit-export"
+    ATTEMPT = "attempt-after-withdrawal"
+    RELEASE = "release-after-withdrawal"
+    CHANGE = "configuration-change"
+    CLOCK = "clock-went-back"
+    GAP = "log-gap"
 
 
 WORDS: Mapping[Kind, str] = MappingProxyType(
@@ -70,6 +84,13 @@ WORDS: Mapping[Kind, str] = MappingProxyType(
         Kind.ENUMERATION: f"{NOT_FOUNDS} or more requests within 10 minutes were for "
         "what is not there.",
         Kind.EXPORT: "Rows of the audit log left as a file.",
+        Kind.ATTEMPT: "Who had read by a consent that the patient has withdrawn "
+        f"asked again within {AFTER_DAYS} days, and was refused.",
+        Kind.RELEASE: "Data left by a consent that the patient had withdrawn.",
+        Kind.CHANGE: "The policy that decides, or the configuration, is another one.",
+        Kind.CLOCK: "A row is more than a minute earlier than the one before it: a "
+        "clock went back.",
+        Kind.GAP: "Rows of the log are missing, or cannot be read.",
     }
 )
 """Kind → one sentence, without names and health values."""
@@ -95,6 +116,9 @@ class Seen:
         released: How many versions left.
         code: The explanation; None where none is needed.
         broken: Numbers of consents that were stored and cannot be decided on.
+        ended: (patient, consent) of consents that were active, and are not any more.
+        grounds: Numbers of the consents on which the decision rested.
+        changed: What of the configuration was changed; empty for nothing.
 
     """
 
@@ -113,6 +137,9 @@ class Seen:
     released: int = 0
     code: Code | None = None
     broken: tuple[int, ...] = ()
+    ended: tuple[tuple[int, int], ...] = ()
+    grounds: frozenset[int] = frozenset()
+    changed: str = ""
 
     @property
     def is_denied(self) -> bool:
@@ -138,6 +165,24 @@ class Seen:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Ended:
+    """A consent that the patient had withdrawn before a row.
+
+    Attributes:
+        subject: Number of the patient.
+        consent: Number of the consent.
+        since_us: When it ended.
+        has_read: Whether who asks had read by it.
+
+    """
+
+    subject: int
+    consent: int
+    since_us: int
+    has_read: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Past:
     """What went before a row.
 
@@ -145,12 +190,16 @@ class Past:
         refused: Rows that were refused within the window, this one included.
         read: Of how many patients the person has read, by day, this row included.
         networks: From which the client had come before.
+        ended: Consents of the row's patients that had ended.
+        latest_us: The time of the row before; 0 for none.
 
     """
 
-    refused: tuple[Seen, ...] = ()
+    refused: Sequence[Seen] = ()
     read: Mapping[int, int] = field(default_factory=dict)
     networks: frozenset[int] = frozenset()
+    ended: tuple[Ended, ...] = ()
+    latest_us: int = 0
 
 
 class Finding(NamedTuple):
@@ -247,6 +296,60 @@ def _export(seen: Seen, _: Past) -> Iterator[str]:
         yield seen.actor
 
 
+def _attempt(seen: Seen, past: Past) -> Iterator[str]:
+    if seen.outcome is Outcome.DENIED:
+        for one in past.ended:
+            if one.has_read and seen.time_us - one.since_us <= AFTER_DAYS * DAY_US:
+                yield _of_ended(seen, one)
+
+
+def _release(seen: Seen, past: Past) -> Iterator[str]:
+    if seen.released:
+        for one in past.ended:
+            is_late = seen.time_us - one.since_us > UNDER_WAY_US
+            if one.consent in seen.grounds and is_late:
+                yield _of_ended(seen, one)
+
+
+def _of_ended(seen: Seen, one: Ended) -> str:
+    return f"{seen.actor} subject {one.subject} consent {one.consent}"
+
+
+def _change(seen: Seen, _: Past) -> Iterator[str]:
+    if seen.changed and seen.outcome is Outcome.ALLOWED:
+        yield seen.changed
+
+
+def _clock(seen: Seen, past: Past) -> Iterator[str]:
+    if past.latest_us - seen.time_us > JITTER_US:
+        yield "clock"
+
+
+def next_latest(latest_us: int, seen: Seen) -> int:
+    """Return the time by which the next row's clock is judged.
+
+    A clock that went back is told once: the rows after it are compared with it.
+    """
+    has_gone_back = latest_us - seen.time_us > JITTER_US
+    return seen.time_us if has_gone_back else max(latest_us, seen.time_us)
+
+
+def gaps(first: int, end: int, found: Iterable[int]) -> Iterator[tuple[Finding, int]]:
+    """Yield where rows are missing, with the first of them.
+
+    Args:
+        first: The first row that is looked at.
+        end: The one after the last.
+        found: Those that are there and can be read, ascending.
+
+    """
+    due = first
+    for index in (*found, end):
+        if index > due:
+            yield Finding(Kind.GAP, f"row {due}"), due
+        due = index + 1
+
+
 RULES: Mapping[Kind, Callable[[Seen, Past], Iterator[str]]] = MappingProxyType(
     {
         Kind.UNEXPLAINED: _unexplained,
@@ -258,9 +361,14 @@ RULES: Mapping[Kind, Callable[[Seen, Past], Iterator[str]]] = MappingProxyType(
         Kind.CONSENT_LINT: _consent_lint,
         Kind.ENUMERATION: _enumeration,
         Kind.EXPORT: _export,
+        Kind.ATTEMPT: _attempt,
+        Kind.RELEASE: _release,
+        Kind.CHANGE: _change,
+        Kind.CLOCK: _clock,
     }
 )
-"""Kind → the rule; `Kind.LOG` is found by `compliance.log_watch` alone."""
+"""Kind → the rule; `Kind.LOG` is found by `compliance.log_watch`, `Kind.GAP` by
+`gaps`: neither looks at one row."""
 
 _IPV6 = 1 << 62
 _LEFT_OUT = {4: 8, 6: 80}

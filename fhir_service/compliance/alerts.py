@@ -1,50 +1,42 @@
 """Alerts: the rules over the rows of the log, as they come.
 
-Each row is looked at once, by whichever process is first, in the transaction that
-counts it. Rows of long ago teach what is usual and alert nobody.
+Each row is looked at in a snapshot, and counts once: for whichever process is first
+to store what was found. Rows of long ago teach what is usual and alert nobody.
 """
 
-from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 from conformance.issues import FHIRError, IssueType
 from consent.audit import entry
-from consent.audit.entry import OUTCOME_CODE, AuditRecord, Interaction, Outcome
-from consent.provisions import read_bytes
+from consent.audit.entry import AuditRecord, Interaction, Outcome
 from fhir_service.compliance.alert_rules import (
-    USUAL_DAYS,
-    WINDOW_US,
     WORDS,
     Finding,
     Past,
     Seen,
     findings,
-    network_of,
+    gaps,
+    next_latest,
 )
-from fhir_service.compliance.explanation_codes import Code
 from fhir_service.compliance.officer import Officer
 from fhir_service.compliance.rows import Reader
+from fhir_service.compliance.sight import Sight
+from fhir_service.compliance.usual import Learnt, Usual
+from fhir_service.compliance.withdrawals import Withdrawals
 from fhir_service.exchange import Services
 from fhir_service.storage import (
     alert_webhooks,
     alerts,
-    audit_search,
     counters,
     explanations,
     habits,
-    past,
-    types,
 )
-from fhir_service.storage.alerts import ALERTED, Alert
-from fhir_service.storage.audit_index import HOUR_US, decoded
-from fhir_service.storage.engine import Transaction
-from fhir_service.storage.habits import Habit, Numbers
+from fhir_service.storage.alerts import ALERTED, LATEST, Alert
+from fhir_service.storage.engine import Snapshot, Transaction
 from fhir_service.storage.tables import SHARED
 
-CHUNK = 200
-"""Rows of one job of the writer."""
-
-MAX_REFUSED = 500
-"""Rows before a chunk that were refused within the window and are looked at."""
+CHUNK = 500
+"""Rows that are looked at in one snapshot."""
 
 LATE_US = 86_400_000_000
 """Rows older than a day alert nobody: the log was there before the rules were."""
@@ -66,47 +58,67 @@ class Alerter:
 
     def catch_up(self) -> int:
         """Look at every row that has been explained; return their end."""
-        database = self._services.database
-        with database.read() as snapshot:
+        with self._services.database.read() as snapshot:
             size = explanations.explained_up_to(snapshot)
-            if alerts.alerted_up_to(snapshot) >= size:
-                return size
         last, end = -1, 0
-        while last < end < size or last < 0:
-            last, end = end, database.write(self.look)
+        while last < end < size:
+            last, end = end, self.look()
         return end
 
-    def look(self, job: Transaction) -> int:
+    def look(self) -> int:
         """Look at the next rows; return up to where they were looked at."""
-        first = counters.current(job, ALERTED)
-        end = min(first + CHUNK, explanations.explained_up_to(job))
-        if first >= end:
-            return first
-        rows = self._seen(job, habits.numbers(job, first, end))
-        refused = self._refused_before(job, rows[0]) if rows else []
-        for seen in rows:
-            if seen.outcome is Outcome.DENIED:
-                refused.append(seen)
-            self._judge(job, seen, refused)
+        database = self._services.database
+        with database.read() as snapshot:
+            first = alerts.alerted_up_to(snapshot)
+            end = min(first + CHUNK, explanations.explained_up_to(snapshot))
+            if first >= end:
+                return first
+            told = self._looked(snapshot, first, end)
+        return database.write(lambda job: self._keep(job, first, end, told))
+
+    def _keep(self, job: Transaction, first: int, end: int, told: "_Told") -> int:
+        """Store what was found, unless another process was faster."""
+        now = counters.current(job, ALERTED)
+        if now != first:
+            return now
+        habits.learn(job, told.learnt)
+        for finding, seen in told.found:
+            self.found(job, finding, index=seen.index, organisation=seen.organisation)
+        for finding, index in told.missing:
+            self.found(job, finding, index=index)
+        counters.current(job, LATEST)
+        counters.put(job, LATEST, told.latest_us)
         counters.put(job, ALERTED, end)
         return end
 
-    def _judge(self, job: Transaction, seen: Seen, refused: list[Seen]) -> None:
-        read: dict[int, int] = {}
-        if seen.user and seen.released:
-            mine = (Habit.READING, seen.user, seen.day)
-            habits.learn(job, [(*mine, one) for one in sorted(seen.subjects)])
-            since = seen.day - USUAL_DAYS
-            read = habits.read_by_day(job, seen.user, since, seen.day)
-        networks = habits.networks(job, seen.client) if seen.client else frozenset()
-        before = Past(refused=tuple(refused), read=read, networks=networks)
-        if self._services.clock() - seen.time_us <= LATE_US:
-            for finding in findings(seen, before):
-                self.found(
-                    job, finding, index=seen.index, organisation=seen.organisation
-                )
-        if seen.client and seen.network is not None and not seen.is_denied:
-            habits.learn(job, [(Habit.NETWORK, seen.client, 0, seen.network)])
+    def _looked(self, snapshot: Snapshot, first: int, end: int) -> "_Told":
+        """Return what the rules find in rows, and what the rows teach."""
+        sight, usual = Sight(self._services, snapshot), Usual(snapshot)
+        withdrawals = Withdrawals(self._services, snapshot, usual)
+        rows = sight.between(first, end)
+        refused = sight.refused_before(rows[0]) if rows else []
+        latest = alerts.latest_us(snapshot)
+        told = _Told(learnt=usual.learnt)
+        for seen in rows:
+            if seen.outcome is Outcome.DENIED:
+                refused.append(seen)
+            before = Past(
+                refused=refused,
+                read=usual.read(seen),
+                networks=usual.networks(seen),
+                ended=withdrawals.before(seen),
+                latest_us=latest,
+            )
+            if self._is_new(seen):
+                told.found += [(finding, seen) for finding in findings(seen, before)]
+            usual.end(seen)
+            latest = next_latest(latest, seen)
+        told.latest_us = latest
+        told.missing += gaps(first, end, (seen.index for seen in rows))
+        return told
+
+    def _is_new(self, seen: Seen) -> bool:
+        return self._services.clock() - seen.time_us <= LATE_US
 
     def found(
         self,
@@ -135,70 +147,23 @@ class Alerter:
         if new is not None:
             alert_webhooks.send(job, new, now)
 
-    def _refused_before(self, job: Transaction, first: Seen) -> list[Seen]:
-        since = first.time_us - WINDOW_US
-        found = habits.recent(
-            job,
-            OUTCOME_CODE[Outcome.DENIED],
-            hour=since // HOUR_US,
-            since=since,
-            before=first.index,
-            count=MAX_REFUSED,
-        )
-        return self._seen(job, found)
 
-    def _seen(self, job: Transaction, rows: Iterable[Numbers]) -> list[Seen]:
-        found = (self._seen_one(job, numbers) for numbers in rows)
-        return [one for one in found if one is not None]
+@dataclass(kw_only=True)
+class _Told:
+    """What rows say.
 
-    def _seen_one(self, job: Transaction, numbers: Numbers) -> Seen | None:
-        index, user, client, address = numbers
-        leaf = audit_search.leaf(job, index)
-        record = None if leaf is None else decoded(leaf)
-        if record is None:
-            return None
-        subjects = [habits.subject(job, one) for one in dict.fromkeys(record.patients)]
-        known = [one for one in subjects if one is not None]
-        custodians = [one.organisation for one in known if one.organisation]
-        explained = explanations.of(job, index)
-        return Seen(
-            index=index,
-            time_us=record.time_us,
-            interaction=record.interaction,
-            outcome=record.outcome,
-            status=record.status,
-            user=user,
-            client=0 if record.client.startswith("claims ") else client,
-            address=address,
-            network=network_of(record.address),
-            organisation=next(iter(custodians), record.organisation or None),
-            purposes=frozenset(record.purposes),
-            subjects=frozenset(one.number for one in known),
-            released=len(record.disclosed),
-            code=None if explained is None else Code(explained.code),
-            broken=tuple(self._broken(job, record)),
-        )
+    Attributes:
+        learnt: What they teach, in its order.
+        found: What the rules found, and where.
+        missing: Rows that are not there, or cannot be read.
+        latest_us: The time by which the next row's clock is judged.
 
-    def _broken(self, job: Transaction, record: AuditRecord) -> list[int]:
-        """Return the rows of consents that were stored and cannot be decided on."""
-        if record.resource_type != "Consent" or not record.written:
-            return []
-        services, found = self._services, list[int]()
-        for pseudonym in record.patients:
-            known = services.pseudonyms.patient(job, pseudonym)
-            if known is None:
-                continue
-            for stored in past.by_seq(job, known.key, record.written).values():
-                if stored.deleted or types.name_of(stored.type_id) != "Consent":
-                    continue
-                parsed = read_bytes(
-                    services.repository.body(job, stored),
-                    reference="Consent",
-                    patient=f"Patient/{known.id}",
-                    deployment=services.repository.deployment,
-                )
-                found += [stored.row] if parsed.faults else []
-        return found
+    """
+
+    learnt: dict[Learnt, None]
+    found: list[tuple[Finding, Seen]] = field(default_factory=list)
+    missing: list[tuple[Finding, int]] = field(default_factory=list)
+    latest_us: int = 0
 
 
 def open_alerts(reader: Reader) -> list[Alert]:

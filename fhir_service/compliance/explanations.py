@@ -8,6 +8,8 @@ shortly after the access, in what is stored then, and can be made anew at any ti
 https://pmc.ncbi.nlm.nih.gov/articles/PMC3555324/
 """
 
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from consent.audit.entry import AuditRecord, Interaction
@@ -21,10 +23,13 @@ from fhir_service.storage.audit_index import decoded, indexed_up_to
 from fhir_service.storage.engine import Snapshot
 from fhir_service.storage.explanations import Explained
 
-CHUNK = 200
+CHUNK = 500
 """Leaves that are looked at in one snapshot."""
 
-_EVERY = 2**62
+EVERY = 2**62
+"""Beyond every row."""
+
+_TURN = threading.Lock()
 
 I = Interaction  # noqa: E741 - short for the table
 
@@ -100,27 +105,33 @@ class Explainer:
         self._services = services
         self._closures = Closures(services.repository)
 
-    def catch_up(self, most: int = _EVERY) -> int:
+    def catch_up(self, is_enough: Callable[[], bool] = lambda: False) -> int:
         """Seek an explanation for the rows that are in the index; return their end.
 
         Args:
-            most: Rows at most.
+            is_enough: Whether to stop before that; asked between chunks.
 
         """
         with self._services.database.read() as snapshot:
             size = indexed_up_to(snapshot)
-            size = min(size, explanations.explained_up_to(snapshot) + most)
-        last, end = -1, 0
-        while last < end < size or last < 0:
+        last, end = -1, self.explain_some(size)
+        while last < end < size and not is_enough():
             last, end = end, self.explain_some(size)
         return end
 
-    def explain_some(self, size: int) -> int:
-        """Seek for the next rows before `size`; return up to where it was done."""
+    def explain_some(self, size: int = EVERY) -> int:
+        """Seek for the next rows before `size`; return up to where it was done.
+
+        Several threads of a process take turns: each row is sought for once.
+        """
+        with _TURN:
+            return self._explain_some(size)
+
+    def _explain_some(self, size: int) -> int:
         database = self._services.database
         with database.read() as snapshot:
             first = explanations.explained_up_to(snapshot)
-            end = min(first + CHUNK, size)
+            end = min(first + CHUNK, size, indexed_up_to(snapshot))
             if first >= end:
                 return first
             rows = self._explained(snapshot, range(first, end))
@@ -140,7 +151,8 @@ class Explainer:
 
     def _explained(self, snapshot: Snapshot, indexes: range) -> list[Explained]:
         relations, rows = self._relations(snapshot), []
-        for index, leaf in audit_search.leaves(snapshot, indexes).items():
+        first, before = indexes.start, indexes.stop
+        for index, leaf in audit_search.leaves_between(snapshot, first, before).items():
             record = decoded(leaf)
             found = record and self._explanation(snapshot, record, relations)
             if found:

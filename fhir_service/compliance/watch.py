@@ -5,6 +5,7 @@ fails is told by the program's log and tried again.
 """
 
 import threading
+import time
 from collections.abc import Callable
 
 import structlog
@@ -13,6 +14,7 @@ from fhir_service.compliance.alert_delivery import Courier
 from fhir_service.compliance.alerts import Alerter
 from fhir_service.compliance.explanations import Explainer
 from fhir_service.compliance.log_watch import LogWatch
+from fhir_service.compliance.progress import progress
 from fhir_service.compliance.rows import caught_up
 from fhir_service.exchange import Services
 from fhir_service.logs import describe
@@ -27,20 +29,34 @@ class Watch:
         services: Of the deployment.
         courier: Delivers alerts.
         log_watch: Checks the log.
+        timer: Seconds, by which it works and rests.
 
     """
 
     INTERVAL_S = 2.0
-    ROWS_A_ROUND = 500
+
+    ROUND_S = 10.0
+    """How long a round looks at rows, while more wait, before it does the rest."""
+
+    REST = 1.0
+    """How long it rests after each step, by the time that the step took: half of a
+    thread at most, and less where requests keep it waiting."""
 
     def __init__(
-        self, services: Services, courier: Courier, log_watch: LogWatch
+        self,
+        services: Services,
+        courier: Courier,
+        log_watch: LogWatch,
+        *,
+        timer: Callable[[], float] = time.monotonic,
     ) -> None:
         self._services = services
         self._explainer = Explainer(services)
         self._alerter = Alerter(services)
         self._courier = courier
         self._log_watch = log_watch
+        self._timer = timer
+        self._is_behind = False
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="watch", daemon=True)
 
@@ -61,10 +77,22 @@ class Watch:
         self._alerter.catch_up()
 
     def look_at_some(self) -> None:
-        """Do the same for as many rows as requests do not feel."""
+        """Do the same for as long as a round lasts, with rests that requests have."""
+        self._is_behind = False
         caught_up(self._services)
-        self._explainer.catch_up(self.ROWS_A_ROUND)
-        self._alerter.catch_up()
+        end = self._timer() + self.ROUND_S
+        while True:
+            began = self._timer()
+            self._explainer.explain_some()
+            self._alerter.look()
+            took = self._timer() - began
+            with self._services.database.read() as snapshot:
+                is_behind = progress(snapshot).is_behind
+            if not is_behind or self._stop.wait(took * self.REST):
+                return
+            if self._timer() >= end:
+                self._is_behind = True
+                return
 
     def once(self) -> None:
         """Do everything that is due."""
@@ -76,14 +104,8 @@ class Watch:
         return (self.look_at_some, self._log_watch.look, self._courier.deliver)
 
     def _loop(self) -> None:
-        while not self._stop.wait(self.INTERVAL_S):
+        while not self._stop.wait(0 if self._is_behind else self.INTERVAL_S):
             self.once()
-
-
-def explained(services: Services) -> None:
-    """Bring index and explanations up to everything that is durable now."""
-    caught_up(services)
-    Explainer(services).catch_up()
 
 
 def _try(step: Callable[[], object]) -> None:

@@ -14,6 +14,9 @@ from fhir_service.storage.tables import counter
 ALERTED = "audit-alerted"
 """The counter of leaves that the rules have seen."""
 
+LATEST = "audit-latest"
+"""The counter that holds the time of the last row that the rules have seen."""
+
 _ID = "audit-alert"
 
 
@@ -52,6 +55,7 @@ class Alert:
 
 
 _MARK = Statement(select(counter.c.value).where(counter.c.name == ALERTED))
+_LATEST = Statement(select(counter.c.value).where(counter.c.name == LATEST))
 _COLUMNS = (
     "alert_id",
     "kind",
@@ -95,6 +99,12 @@ _CLOSE = Statement(
 def alerted_up_to(snapshot: Snapshot) -> int:
     """Return how many leaves the rules have seen."""
     found = snapshot.one(_MARK)
+    return 0 if found is None else int(found[0])
+
+
+def latest_us(snapshot: Snapshot) -> int:
+    """Return the time by which a clock is judged; 0 before the first row."""
+    found = snapshot.one(_LATEST)
     return 0 if found is None else int(found[0])
 
 

@@ -30,6 +30,12 @@ _OF = Statement(
         audit_explanation.c.leaf_index == bindparam("at")
     )
 )
+_BETWEEN = Statement(
+    select(audit_explanation.c.leaf_index, audit_explanation.c.code).where(
+        audit_explanation.c.leaf_index >= bindparam("first"),
+        audit_explanation.c.leaf_index < bindparam("before"),
+    )
+)
 _SUBJECT = Statement(
     select(audit_subject.c.subject_id).where(
         audit_subject.c.pseudonym == bindparam("pseudonym")
@@ -81,6 +87,12 @@ def of(snapshot: Snapshot, leaf_index: int) -> Explained | None:
     """Return the explanation of a row; None for one that needs none."""
     found = snapshot.one(_OF, at=leaf_index)
     return None if found is None else Explained(leaf_index, *map(int, found))
+
+
+def codes(snapshot: Snapshot, first: int, before: int) -> dict[int, int]:
+    """Return the codes of rows that follow one another, of those that have one."""
+    found = snapshot.all(_BETWEEN, first=first, before=before)
+    return {int(index): int(code) for index, code in found}
 
 
 def subject(snapshot: Snapshot, pseudonym: bytes) -> int:

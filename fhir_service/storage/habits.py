@@ -8,12 +8,13 @@ from collections.abc import Iterable
 from enum import IntEnum
 from typing import NamedTuple
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import and_, bindparam, func, or_, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from fhir_service.storage.audit_tables import (
     audit_habit,
     audit_name,
+    audit_patient,
     audit_row,
     audit_subject,
     audit_tally,
@@ -27,6 +28,8 @@ class Habit(IntEnum):
 
     READING = 1
     NETWORK = 2
+    ENDED = 3
+    """Of a patient: the value is a consent that ended on that day."""
 
 
 _HABIT = ("kind", "name_id", "day", "value")
@@ -43,12 +46,48 @@ _DAYS = Statement(
     )
     .group_by(audit_habit.c.day)
 )
+_SUBJECTS_OF_DAY = Statement(
+    select(audit_habit.c.value).where(
+        audit_habit.c.kind == int(Habit.READING),
+        audit_habit.c.name_id == bindparam("of"),
+        audit_habit.c.day == bindparam("on"),
+    )
+)
 _NETWORKS = Statement(
     select(audit_habit.c.value).where(
         audit_habit.c.kind == int(Habit.NETWORK),
         audit_habit.c.name_id == bindparam("of"),
         audit_habit.c.day == 0,
     )
+)
+_ENDED = Statement(
+    select(audit_habit.c.value).where(
+        audit_habit.c.kind == int(Habit.ENDED),
+        audit_habit.c.name_id == bindparam("of"),
+    )
+)
+_RELEASES = Statement(
+    select(audit_row.c.leaf_index)
+    .select_from(
+        audit_patient.join(
+            audit_row, audit_row.c.leaf_index == audit_patient.c.leaf_index
+        )
+    )
+    .where(
+        audit_patient.c.subject_id == bindparam("subject"),
+        audit_patient.c.leaf_index < bindparam("before"),
+        audit_row.c.released > 0,
+        or_(
+            and_(audit_row.c.user_id == bindparam("user"), bindparam("user") > 0),
+            and_(
+                audit_row.c.user_id == 0,
+                audit_row.c.client_id == bindparam("client"),
+                bindparam("client") > 0,
+            ),
+        ),
+    )
+    .order_by(audit_patient.c.leaf_index.desc())
+    .limit(bindparam("count"))
 )
 _FIRST_LEAF = Statement(
     select(func.min(audit_tally.c.first_leaf)).where(
@@ -123,10 +162,50 @@ def read_by_day(
     return {int(day): int(patients) for day, patients in found}
 
 
+def subjects(snapshot: Snapshot, user_id: int, day: int) -> set[int]:
+    """Return the numbers of the patients whom somebody read on a day."""
+    return {int(one) for (one,) in snapshot.all(_SUBJECTS_OF_DAY, of=user_id, on=day)}
+
+
 def networks(snapshot: Snapshot, client_id: int) -> frozenset[int]:
     """Return from which networks a client has come."""
     found = snapshot.all(_NETWORKS, of=client_id)
     return frozenset(int(value) for (value,) in found)
+
+
+def ended(snapshot: Snapshot, subject: int) -> set[int]:
+    """Return the consents of a patient that are known to have ended."""
+    return {int(one) for (one,) in snapshot.all(_ENDED, of=subject)}
+
+
+def releases(
+    snapshot: Snapshot,
+    subject: int,
+    whom: tuple[int, int],
+    *,
+    before: int,
+    count: int,
+) -> list[int]:
+    """Return rows by which something of a patient left to somebody, newest first.
+
+    Args:
+        snapshot: Where they are.
+        subject: The patient.
+        whom: The person, or 0 and the client that asked without one.
+        before: Only rows before this one.
+        count: At most.
+
+    """
+    user, client = whom
+    found = snapshot.all(
+        _RELEASES,
+        subject=subject,
+        user=user,
+        client=client,
+        before=before,
+        count=count,
+    )
+    return [int(index) for (index,) in found]
 
 
 def numbers(snapshot: Snapshot, first: int, before: int) -> list[Numbers]:

@@ -1,5 +1,6 @@
 """Alerts from the log of a whole service: raised once, counted, closed, and whose."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -16,8 +17,8 @@ from fhir_service.compliance.alerts import Alerter
 from fhir_service.compliance.integrity import LogKey
 from fhir_service.compliance.log_watch import LOOK_EVERY_US, LogWatch
 from fhir_service.compliance.officer import Officer
+from fhir_service.compliance.progress import explained
 from fhir_service.compliance.rows import Reader
-from fhir_service.compliance.watch import explained
 from fhir_service.storage import alerts as stored
 from fhir_service.storage import resources
 from fhir_service.storage.alerts import Alert
@@ -94,8 +95,8 @@ def test_no_row_is_looked_at_twice_by_two_processes(either):
     services = either.world.deployment.services
     explained(services)
     one, other = Alerter(services), Alerter(services)
-    both = [services.database.submit(each.look) for each in (one, other)]
-    ends = {job.result() for job in both}
+    with ThreadPoolExecutor(2) as both:
+        ends = set(both.map(lambda each: each.look(), (one, other)))
     one.catch_up()
     other.catch_up()
 

@@ -24,7 +24,7 @@ from fhir_service.compliance.explanations import (
     Explainer,
     explanation_of,
 )
-from fhir_service.compliance.watch import explained
+from fhir_service.compliance.progress import explained
 from fhir_service.storage import audit_log, audit_reindex, audit_search, break_glass
 from fhir_service.storage.audit_search import AuditFilter
 from fhir_service.storage.break_glass import BreakGlass

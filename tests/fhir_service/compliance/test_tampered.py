@@ -17,7 +17,7 @@ from fhir_service import audit_trail
 from fhir_service.auth.users import Role
 from fhir_service.compliance.alerts import Alerter
 from fhir_service.compliance.integrity import LogKey, examine
-from fhir_service.compliance.watch import explained
+from fhir_service.compliance.progress import explained
 from fhir_service.storage.audit_index import indexed_up_to
 from fhir_service.storage.statement import Statement
 from fhir_service.storage.tables import audit_entry
@@ -201,7 +201,7 @@ def test_a_row_that_was_inserted_far_behind_is_no_part_of_the_index(watched):
 
     assert watched_on(watched) == size
     assert failing(watched) == []
-    assert first_bad(watched) == 10**15
+    assert first_bad(watched) >= size
 
 
 def test_a_row_that_was_altered_once_it_was_indexed_is_left_out(watched):

@@ -16,11 +16,11 @@ from conformance.issues import FHIRError, IssueType
 from consent.audit.entry import Interaction
 from fhir_service.auth import local
 from fhir_service.compliance.officer import Officer
-from fhir_service.compliance.questions import Asked, ask
+from fhir_service.compliance.questions import Asked, ask, prepared
 from fhir_service.compliance.reports.accounting import Reading
 from fhir_service.compliance.reports.report import Period, Report
 from fhir_service.compliance.reports.written import plain, to_csv, to_json
-from fhir_service.compliance.rows import Reader, asked, caught_up
+from fhir_service.compliance.rows import Reader, asked
 from fhir_service.compliance.zones import typed, zone_of
 from fhir_service.deployment import opened
 from fhir_service.exchange import Services
@@ -157,7 +157,7 @@ def _made(
         patients=() if not given.patient else (_id(given.patient),),
         interaction=Interaction.AUDIT_READ if is_shown else Interaction.EXPORT,
     )
-    caught_up(services)
+    prepared(named.question)(services)
     with services.database.read() as snapshot:
         return ask(Reader(services, snapshot, officer), named.question, given)
 

@@ -4,6 +4,7 @@ Each row is looked at in a snapshot, and counts once: for whichever process is f
 to store what was found. Rows of long ago teach what is usual and alert nobody.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from conformance.issues import FHIRError, IssueType
@@ -56,12 +57,17 @@ class Alerter:
     def __init__(self, services: Services) -> None:
         self._services = services
 
-    def catch_up(self) -> int:
-        """Look at every row that has been explained; return their end."""
+    def catch_up(self, is_enough: Callable[[], bool] = lambda: False) -> int:
+        """Look at every row that has been explained; return their end.
+
+        Args:
+            is_enough: Whether to stop before that; asked between chunks.
+
+        """
         with self._services.database.read() as snapshot:
             size = explanations.explained_up_to(snapshot)
-        last, end = -1, 0
-        while last < end < size:
+        last, end = -1, self.look()
+        while last < end < size and not is_enough():
             last, end = end, self.look()
         return end
 

@@ -5,8 +5,10 @@ too far behind, the answer says so.
 """
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from fhir_service.compliance.alerts import Alerter
 from fhir_service.compliance.explanations import Explainer
 from fhir_service.compliance.rows import caught_up
 from fhir_service.exchange import Services
@@ -64,22 +66,32 @@ def progress(snapshot: Snapshot) -> Progress:
     )
 
 
-def explained(services: Services, *, patience_s: float | None = None) -> None:
+def explained(
+    services: Services, is_enough: Callable[[], bool] = lambda: False
+) -> None:
     """Bring index and explanations up to everything that is durable now.
 
     Args:
         services: Of the deployment.
-        patience_s: For how long explanations are sought at most; the chunk that is
-            under way then is finished. None for as long as it takes.
+        is_enough: Whether to stop before that; asked between chunks.
 
     """
     caught_up(services)
-    end = None if patience_s is None else time.monotonic() + patience_s
-    Explainer(services).catch_up(
-        lambda: end is not None and time.monotonic() >= end,
-    )
+    Explainer(services).catch_up(is_enough)
 
 
 def hastened(services: Services) -> None:
     """Do the same as far as an officer waits for it."""
-    explained(services, patience_s=PATIENCE_S)
+    explained(services, _patience())
+
+
+def judged(services: Services) -> None:
+    """Let the rules look at what is explained, too, as far as an officer waits."""
+    is_enough = _patience()
+    explained(services, is_enough)
+    Alerter(services).catch_up(is_enough)
+
+
+def _patience() -> Callable[[], bool]:
+    end = time.monotonic() + PATIENCE_S
+    return lambda: time.monotonic() >= end

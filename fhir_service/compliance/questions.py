@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from conformance.issues import FHIRError, IssueType
+from fhir_service.compliance.progress import hastened
 from fhir_service.compliance.reports import (
     access,
     accounting,
@@ -33,7 +34,8 @@ from fhir_service.compliance.reports import (
 )
 from fhir_service.compliance.reports.accounting import Reading
 from fhir_service.compliance.reports.report import Period, Report
-from fhir_service.compliance.rows import Reader
+from fhir_service.compliance.rows import Reader, caught_up
+from fhir_service.exchange import Services
 from fhir_service.explaining.asking import Asking
 
 
@@ -103,6 +105,7 @@ class Question:
         text: In an officer's words.
         answer: Makes the report.
         needs: Names of `Asked` without which it cannot be answered.
+        prepare: Brings up what is derived from the log, before the snapshot.
         cost: What the time of an answer grows with.
 
     """
@@ -110,6 +113,7 @@ class Question:
     text: str
     answer: Answer
     needs: tuple[str, ...] = ()
+    prepare: Callable[[Services], None] = caught_up
     cost: str
 
 
@@ -223,7 +227,9 @@ QUESTIONS: Mapping[str, Question] = MappingProxyType(
             answer=lambda reader, asked: unexplained.report(
                 reader, period=asked.period
             ),
-            cost="unexplained rows of the time, at most 10,000",
+            prepare=hastened,
+            cost="unexplained rows of the time, at most 10,000; half a second to "
+            "explain what is new",
         ),
         "Q15": Question(
             text="Who read the log, exported, or changed rules, keys or people?",
@@ -268,6 +274,12 @@ QUESTIONS: Mapping[str, Question] = MappingProxyType(
     }
 )
 """Number → question."""
+
+
+def prepared(number: str) -> Callable[[Services], None]:
+    """Return what is to be done before the snapshot of a question's answer."""
+    question = QUESTIONS.get(number)
+    return caught_up if question is None else question.prepare
 
 
 def ask(reader: Reader, number: str, asked: Asked | None = None) -> Report:

@@ -22,6 +22,7 @@ from fhir_service.compliance import zones
 from fhir_service.compliance.officer import Officer
 from fhir_service.compliance.rows import Reader, asked, caught_up
 from fhir_service.deployment import Deployment
+from fhir_service.exchange import Services
 from fhir_service.pages import frame
 from fhir_service.pages.frame import Frame, Visitor
 from fhir_service.rest.wsgi import REQUEST_ID
@@ -94,9 +95,17 @@ class Desk:
         blueprint.add_url_rule(f"{PATH}{path}", name, answer, methods=[method])
 
     @contextmanager
-    def reading(self, visit: Visit) -> Iterator[Reader]:
-        """Yield what reads the log as of now for the officer."""
-        caught_up(self.services)
+    def reading(
+        self, visit: Visit, prepare: Callable[[Services], None] = caught_up
+    ) -> Iterator[Reader]:
+        """Yield what reads the log as of now for the officer.
+
+        Args:
+            visit: The page.
+            prepare: Brings up what is derived from the log.
+
+        """
+        prepare(self.services)
         with self.services.database.read() as snapshot:
             yield Reader(self.services, snapshot, visit.officer)
 

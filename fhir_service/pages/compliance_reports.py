@@ -12,7 +12,8 @@ from flask import Blueprint, Response, request
 from conformance.issues import FHIRError, IssueType
 from consent.audit.entry import Interaction
 from fhir_service.compliance import alerts
-from fhir_service.compliance.questions import QUESTIONS, Asked, ask
+from fhir_service.compliance.progress import judged, progress
+from fhir_service.compliance.questions import QUESTIONS, Asked, ask, prepared
 from fhir_service.compliance.reports.accounting import Reading
 from fhir_service.compliance.reports.report import Period, Report
 from fhir_service.compliance.reports.written import to_csv
@@ -113,15 +114,20 @@ class ReportPages:
         asked = _asked(visit)
         if asked.patient:
             visit.patients.append(asked.patient)
-        with self._desk.reading(visit) as reader:
+        with self._desk.reading(visit, prepared(number)) as reader:
             return ask(reader, number, asked)
 
     def alerts(self, visit: Visit) -> Response:
         """Return the open alerts, newest first."""
-        with self._desk.reading(visit) as reader:
+        with self._desk.reading(visit, judged) as reader:
             found = alerts.open_alerts(reader)
+            reached = progress(reader.snapshot)
         return self._desk.page(
-            "compliance_alerts.html", visit, alerts=found, longest=alerts.MAX_NOTE
+            "compliance_alerts.html",
+            visit,
+            alerts=found,
+            longest=alerts.MAX_NOTE,
+            reached=reached,
         )
 
     def close(self, visit: Visit, alert_id: int) -> Response:

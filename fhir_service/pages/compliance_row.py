@@ -14,8 +14,9 @@ from conformance.issues import FHIRError, IssueType
 from consent.audit import verify_proof
 from consent.audit.entry import Interaction
 from consent.audit.verify_proof import Wrong
-from fhir_service.compliance import grounds, proofs
+from fhir_service.compliance import explained, grounds, proofs
 from fhir_service.compliance.audit_events import events
+from fhir_service.compliance.progress import hastened
 from fhir_service.compliance.rows import Reader, Row
 from fhir_service.interactions.consent_text import sources
 from fhir_service.pages.compliance_desk import Desk, Visit, download
@@ -45,7 +46,7 @@ class RowPages:
 
     def show(self, visit: Visit, index: int) -> Response:
         """Return what a row says."""
-        with self._desk.reading(visit) as reader:
+        with self._desk.reading(visit, hastened) as reader:
             row = self._row(reader, visit, index)
             names = sources(self._services, reader.snapshot, lambda _: True)
             told: dict[str, Any] = {
@@ -55,6 +56,7 @@ class RowPages:
                 "events": [
                     fhir_json.pretty(one).decode() for one in events(reader, row)
                 ],
+                "explanation": explained.told(reader, row),
                 "proof": _verified(proofs.bundle(reader, [row])),
             }
         return self._desk.page("compliance_row.html", visit, row=row, **told)

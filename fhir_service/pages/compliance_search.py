@@ -3,7 +3,8 @@
 https://profiles.ihe.net/ITI/TF/Volume2/ITI-81.html
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final
 
 from flask import Blueprint, Response, request
@@ -14,7 +15,8 @@ from consent.audit.entry import Interaction, Outcome
 from fhir_service.compliance import exports, proofs, zones
 from fhir_service.compliance.chart import FLOOR, HEIGHT, WIDTH, chart
 from fhir_service.compliance.exports import basis_words
-from fhir_service.compliance.rows import Reader
+from fhir_service.compliance.progress import hastened, progress
+from fhir_service.compliance.rows import Reader, caught_up
 from fhir_service.compliance.searching import FIELDS, Search, search
 from fhir_service.pages import frame
 from fhir_service.pages.compliance_desk import PATH, Desk, Visit, download
@@ -56,10 +58,11 @@ class SearchPages:
     def show(self, visit: Visit) -> Response:
         """Return the search with its first rows, or those before a row."""
         asked = self._search(visit)
-        with self._desk.reading(visit) as reader:
+        with self._reading(visit, asked) as reader:
             found = reader.find(asked.filter, count=ROWS + 1, before=_before())
             drawn = chart(reader, asked.filter, visit.zone)
             kept = self._kept(reader, visit)
+            behind = _behind(reader, asked)
         older = found[ROWS - 1].index if len(found) > ROWS else None
         rows = found[:ROWS]
         visit.patients.extend(asked.patients)
@@ -79,6 +82,7 @@ class SearchPages:
             interactions=[one.value for one in Interaction],
             outcomes=[one.value for one in Outcome],
             kept=kept,
+            behind=behind,
             basis_words=basis_words,
             query=_query(visit, asked),
         )
@@ -86,16 +90,17 @@ class SearchPages:
     def as_csv(self, visit: Visit) -> Response:
         """Return the rows of the search as a table."""
         asked = self._search(visit)
-        with self._desk.reading(visit) as reader:
+        with self._reading(visit, asked) as reader:
             found = exports.rows_of(reader, asked.filter)
-            text = exports.table(reader, found, asked.asking(), visit.zone)
+            told = "; ".join(filter(None, (asked.asking(), _behind(reader, asked))))
+            text = exports.table(reader, found, told, visit.zone)
         visit.patients.extend(asked.patients)
         return download(text, "audit.csv", "text/csv")
 
     def as_bundle(self, visit: Visit) -> Response:
         """Return the rows of the search as AuditEvents."""
         asked = self._search(visit)
-        with self._desk.reading(visit) as reader:
+        with self._whole(visit, asked) as reader:
             found = exports.rows_of(reader, asked.filter)
             bundle = exports.bundle(reader, found)
         visit.patients.extend(asked.patients)
@@ -105,7 +110,7 @@ class SearchPages:
     def as_proof(self, visit: Visit) -> Response:
         """Return the proof that the log holds the rows of the search."""
         asked = self._search(visit)
-        with self._desk.reading(visit) as reader:
+        with self._whole(visit, asked) as reader:
             found = exports.rows_of(reader, asked.filter, exports.MAX_PROVED)
             proof = proofs.bundle(reader, found)
         visit.patients.extend(asked.patients)
@@ -148,6 +153,27 @@ class SearchPages:
             raise FHIRError(IssueType.NOT_FOUND, "There is no such search.")
         return frame.see_other(PATH)
 
+    @contextmanager
+    def _reading(self, visit: Visit, asked: Search) -> Iterator[Reader]:
+        """Yield what reads the log; what is unexplained is sought first."""
+        prepare = hastened if asked.filter.is_unexplained else caught_up
+        with self._desk.reading(visit, prepare) as reader:
+            yield reader
+
+    @contextmanager
+    def _whole(self, visit: Visit, asked: Search) -> Iterator[Reader]:
+        """Yield the same for a file that has no place to say what it lacks.
+
+        Raises:
+            FHIRError: `transient` where explanations are behind.
+
+        """
+        with self._reading(visit, asked) as reader:
+            behind = _behind(reader, asked)
+            if behind:
+                raise FHIRError(IssueType.TRANSIENT, behind)
+            yield reader
+
     def _search(self, visit: Visit) -> Search:
         """Return the search of the address: of today where no time is given."""
         fields = _fields(request.args)
@@ -167,6 +193,13 @@ class SearchPages:
             for one in saved_searches.of_user(reader.snapshot, visit.account.user_id)
             if (opened := unseal(one.query)) is not None and opened.startswith(bond)
         ]
+
+
+def _behind(reader: Reader, asked: Search) -> str:
+    """Return how far explanations have come; empty where nothing depends on it."""
+    reached = progress(reader.snapshot)
+    is_whole = reached.is_explained or not asked.filter.is_unexplained
+    return "" if is_whole else reached.words
 
 
 def _bond(user_id: str) -> bytes:

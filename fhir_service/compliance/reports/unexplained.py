@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import NamedTuple
 
+from fhir_service.compliance.progress import progress
 from fhir_service.compliance.reports.releases import person_words
 from fhir_service.compliance.reports.report import (
     ALWAYS,
@@ -18,7 +19,6 @@ from fhir_service.compliance.reports.report import (
 )
 from fhir_service.compliance.rows import Reader, Row
 from fhir_service.storage.audit_search import AuditFilter
-from fhir_service.storage.explanations import explained_up_to
 
 
 class Unexplained(NamedTuple):
@@ -37,22 +37,20 @@ class Unexplained(NamedTuple):
 def report(reader: Reader, *, period: Period = ALWAYS) -> Report:
     """Return the accesses of a time that nothing explains, newest first.
 
-    Read from the index of explanations by (code, row).
+    Read from the index of explanations by (code, row). Where explanations are behind,
+    it says how far they have come, and is not complete.
     """
     asked = AuditFilter(
         is_unexplained=True, since_us=period.since_us, until_us=period.until_us
     )
     found = reader.find(asked, count=MAX_ROWS + 1)
     rows = found[:MAX_ROWS]
+    reached = progress(reader.snapshot)
     made = Report(
         heading=heading(reader, "Unexplained accesses", about="the log", period=period),
         tables=(table("accesses", Unexplained, _lines(reader, rows)),),
-        notes=(
-            (
-                "Explanations were sought for the first "
-                f"{explained_up_to(reader.snapshot)} rows of the log."
-            ),
-        ),
+        notes=(reached.words,),
+        is_complete=reached.is_explained,
     )
     return cut_at(reader, made, oldest(found, MAX_ROWS))
 

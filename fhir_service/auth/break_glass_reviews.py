@@ -3,6 +3,7 @@
 https://profiles.ihe.net/ITI/PCF/volume-1.html
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -43,6 +44,22 @@ class Review:
     is_own: bool
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Decided:
+    """A review that was given.
+
+    Attributes:
+        told: What was attested, and by whom; its verdict and when it was given.
+        reviewer: Name of who gave it.
+        note: What she wrote; empty for nothing, None where the key to it was destroyed.
+
+    """
+
+    told: Told
+    reviewer: str
+    note: str | None
+
+
 def of_patient(services: AuthServices, account: Account) -> list[Told]:
     """Return who opened a patient's own record, and note that she has been told."""
     type_, _, id_ = (account.reference or "").partition("/")
@@ -78,6 +95,39 @@ def to_review(
             )
             for told in found
         ]
+    _listed(services, account, address, [told.use.patient for told in found])
+    return reviews, total
+
+
+def decided(
+    services: AuthServices, account: Account, address: str, count: int
+) -> list[Decided]:
+    """Return the last reviews of this person's organization, newest first.
+
+    Each patient of whom they tell is audited.
+    """
+    if account.role != Role.COMPLIANCE_OFFICER:
+        return []
+    with services.database.read() as snapshot:
+        found = [
+            Decided(
+                told=told,
+                reviewer=reviewer,
+                note=_review_note(services, snapshot, told.use),
+            )
+            for told, reviewer in break_glass.decided(
+                snapshot, account.organization, count
+            )
+        ]
+    patients_ = dict.fromkeys(one.told.use.patient for one in found)
+    _listed(services, account, address, patients_)
+    return found
+
+
+def _listed(
+    services: AuthServices, account: Account, address: str, of: Iterable[str]
+) -> None:
+    """Record of which patients somebody was told."""
     leaves = [
         services.audit.leaf(
             event_of(
@@ -85,14 +135,13 @@ def to_review(
                 AuthEventKind.BREAK_GLASS_LISTED,
                 account,
                 address=address,
-                patient=told.use.patient,
+                patient=patient,
             )
         )
-        for told in found
+        for patient in of
     ]
     if leaves:
         services.database.write(lambda transaction: _write(transaction, leaves))
-    return reviews, total
 
 
 def review(  # noqa: PLR0913, PLR0917 - what a review is made of
@@ -164,12 +213,30 @@ def _sealed(
     if not note:
         return None
     seal = services.secrets.sealer(transaction, use.patient_key)
-    return seal(b"review " + bond_of(use.break_glass_id) + note.encode())
+    return seal(_review_bond(use) + note.encode())
+
+
+def _review_bond(use: BreakGlass) -> bytes:
+    return b"review " + bond_of(use.break_glass_id)
 
 
 def _note(services: AuthServices, snapshot: Snapshot, use: BreakGlass) -> str | None:
-    opened = services.secrets.unsealer(snapshot)(use.note)
-    bond = bond_of(use.break_glass_id)
+    return _opened(services, snapshot, use.note, bond_of(use.break_glass_id))
+
+
+def _review_note(
+    services: AuthServices, snapshot: Snapshot, use: BreakGlass
+) -> str | None:
+    if use.review_note is None:
+        return ""
+    return _opened(services, snapshot, use.review_note, _review_bond(use))
+
+
+def _opened(
+    services: AuthServices, snapshot: Snapshot, sealed: bytes, bond: bytes
+) -> str | None:
+    """Return a note; None where its key was destroyed, or it is bound to another."""
+    opened = services.secrets.unsealer(snapshot)(sealed)
     if opened is None or not opened.startswith(bond):
         return None
     return opened.removeprefix(bond).decode()

@@ -9,7 +9,7 @@ from flask import Blueprint, Response, request
 
 from conformance.issues import FHIRError, IssueType
 from fhir_service.auth import break_glass_reviews
-from fhir_service.auth.break_glass_reviews import Verdict
+from fhir_service.auth.break_glass_reviews import SHOWN, Verdict
 from fhir_service.compliance import consent_attention, deliveries
 from fhir_service.pages import frame
 from fhir_service.pages.compliance_desk import LANGUAGE, PATH, Desk, Visit
@@ -42,15 +42,19 @@ class OversightPages:
         desk.add(blueprint, "/deliveries", "deliveries", self.deliveries)
 
     def reviews(self, visit: Visit) -> Response:
-        """Return the emergencies that nobody has reviewed, oldest first."""
+        """Return what nobody has reviewed, oldest first, and the last reviews."""
         found, waiting = break_glass_reviews.to_review(
             self._auth, visit.account, frame.address()
+        )
+        decided = break_glass_reviews.decided(
+            self._auth, visit.account, frame.address(), SHOWN
         )
         return self._desk.page(
             "compliance_reviews.html",
             visit,
             reviews=found,
             waiting=waiting,
+            decided=decided,
             longest=MAX_NOTE,
             say=frame.speaking(LANGUAGE),
         )

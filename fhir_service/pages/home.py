@@ -13,7 +13,7 @@ from flask import Blueprint, Response
 
 from fhir_service.auth import break_glass, break_glass_reviews
 from fhir_service.auth.bearer import acts_for
-from fhir_service.auth.break_glass_reviews import Review, Verdict
+from fhir_service.auth.break_glass_reviews import Decided, Review, Verdict
 from fhir_service.auth.users import Role
 from fhir_service.pages import frame
 from fhir_service.pages.frame import Frame, Say, Visitor
@@ -52,6 +52,9 @@ ROLE_LINKS: Mapping[Role, tuple[tuple[str, str], ...]] = MappingProxyType(
 EMERGENCY_LINK: Final = ("emergency", "/break-glass")
 """For those who may break the glass."""
 
+EARLIER: Final = 5
+"""Reviews that the first page shows; the console shows more."""
+
 _AGES = (("days", 86_400), ("hours", 3600), ("minutes", 60))
 
 
@@ -70,6 +73,8 @@ class Line:
         age: How long it waits, in words.
         note: What was written.
         is_own: Whether the reader attested it herself.
+        reviewer: Who reviewed it.
+        reviewed: When, in UTC.
 
     """
 
@@ -83,6 +88,8 @@ class Line:
     age: str
     note: str = ""
     is_own: bool = False
+    reviewer: str = ""
+    reviewed: str = ""
 
 
 class Home:
@@ -127,6 +134,7 @@ class Home:
     ) -> Response:
         account = visitor.account
         notices, reviews, waiting = self._lines(visitor)
+        decided = self._decided(visitor)
         return self._frame.page(
             "home.html",
             visitor,
@@ -139,6 +147,7 @@ class Home:
             notices=notices,
             reviews=reviews,
             waiting=waiting,
+            decided=decided,
             is_officer=account is not None and account.role == Role.COMPLIANCE_OFFICER,
         )
 
@@ -152,6 +161,26 @@ class Home:
             self._services, account, frame.address()
         )
         return notices, [self._reviewed(one, visitor, now) for one in found], total
+
+    def _decided(self, visitor: Visitor) -> list[Line]:
+        """Return the last reviews that an officer's organization has given."""
+        if visitor.account is None:
+            return []
+        now = self._services.clock()
+        found = break_glass_reviews.decided(
+            self._services, visitor.account, frame.address(), EARLIER
+        )
+        return [self._given(one, visitor, now) for one in found]
+
+    def _given(self, decided: Decided, visitor: Visitor, now: int) -> Line:
+        line, say = self._line(decided.told, visitor, now), visitor.say
+        gone = say("note-gone") if decided.note is None else decided.note
+        return replace(
+            line,
+            note=gone or say("review-note-none"),
+            reviewer=decided.reviewer,
+            reviewed=moment(decided.told.use.reviewed or 0),
+        )
 
     def _named(self, organization: str | None) -> str:
         return "" if organization is None else self._organization(organization)

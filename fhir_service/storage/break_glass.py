@@ -148,6 +148,26 @@ _COUNT_TO_REVIEW = Statement(
     )
     .where(_to_review)
 )
+_reviewer = account.alias("reviewer_account")
+_DECIDED = Statement(
+    select(
+        break_glass,
+        account.c.name,
+        account.c.reference,
+        func.coalesce(_reviewer.c.name, break_glass.c.reviewer),
+    )
+    .select_from(
+        break_glass.join(account, account.c.user_id == break_glass.c.user_id)
+        .join(patient, patient.c.patient_key == break_glass.c.patient_key)
+        .outerjoin(_reviewer, _reviewer.c.user_id == break_glass.c.reviewer)
+    )
+    .where(
+        break_glass.c.reviewed.is_not(None),
+        or_(_of_organization.is_(None), patient.c.organization == _of_organization),
+    )
+    .order_by(break_glass.c.reviewed.desc(), break_glass.c.break_glass_id)
+    .limit(bindparam("count"))
+)
 _USED_WITH = Statement(
     update(break_glass)
     .where(break_glass.c.break_glass_id == bindparam("id"))
@@ -177,7 +197,9 @@ _REVIEWED = Statement(
 
 def _as_use(row: tuple[object, ...]) -> BreakGlass:
     values = dict(zip(_NAMES, row, strict=True))
-    values["note"] = bytes(values["note"])  # type: ignore[call-overload]  # bytes-like
+    for name in ("note", "review_note"):
+        sealed = values[name]
+        values[name] = None if sealed is None else bytes(sealed)  # type: ignore[call-overload]  # bytes-like
     return BreakGlass(**values)  # type: ignore[arg-type]  # the columns' types
 
 
@@ -227,6 +249,21 @@ def to_review(
     rows = snapshot.all(_TO_REVIEW, organization=organization, count=count)
     [total] = snapshot.one(_COUNT_TO_REVIEW, organization=organization) or (0,)
     return [_as_told(row) for row in rows], int(total)
+
+
+def decided(
+    snapshot: Snapshot, organization: str | None, count: int
+) -> list[tuple[Told, str]]:
+    """Return the last that were reviewed, newest first, with the reviewers' names.
+
+    Args:
+        snapshot: Where they are.
+        organization: The one that manages the patients; None for every patient.
+        count: How many at most.
+
+    """
+    rows = snapshot.all(_DECIDED, organization=organization, count=count)
+    return [(_as_told(row[:-1]), str(row[-1])) for row in rows]
 
 
 def used_with(transaction: Transaction, break_glass_id: str, client_id: str) -> None:

@@ -128,6 +128,93 @@ def test_an_emergency_is_decided_with_a_note(watched, officer):
     assert "Nothing waits" in text_of(officer.get("/compliance/reviews"))
 
 
+def decided(watched, officer, note="<b>Seen</b> & agreed."):
+    """Let an officer decide on an emergency, a minute after it was declared."""
+    use = attested(watched)
+    watched.world.clock.pass_s(60)
+    officer.get("/compliance/reviews")
+    officer.post(f"/compliance/reviews/{use}", verdict="not-justified", note=note)
+    watched.world.clock.pass_s(60)
+    return use
+
+
+def test_reviews_that_were_given_are_shown_with_their_notes(watched, officer):
+    decided(watched, officer)
+
+    page = officer.get("/compliance/reviews")
+
+    told = text_of(page)
+    assert "Reviews that were given" in told
+    assert "2026-11-20 12:01:00+00:00" in told
+    assert "Review not justified" in told
+    assert "Reviewed by Example Officer" in told
+    assert "Declared by Example Doctor, 2026-11-20 12:00:00+00:00" in told
+    assert "&lt;b&gt;Seen&lt;/b&gt; &amp; agreed." in page.text
+    assert "<b>" not in page.text
+
+
+def test_reading_a_review_is_recorded_of_the_patient(watched, officer):
+    use = stored(watched, decided(watched, officer))
+
+    officer.get("/compliance/reviews")
+
+    listed = watched.world.audited()[-2]
+    assert (listed.interaction, listed.patients) == (
+        Interaction.AUDIT_READ,
+        (watched.world.deployment.services.pseudonym(use.patient),),
+    )
+
+
+def test_a_review_without_a_note_says_so(watched, officer):
+    decided(watched, officer, note="")
+
+    assert "Note of the review none" in text_of(officer.get("/compliance/reviews"))
+
+
+def test_a_note_that_was_moved_to_another_review_is_not_shown(watched, officer):
+    use = decided(watched, officer)
+    sealed = stored(watched, use).note
+    watched.world.deployment.database.write(
+        lambda job: job._cursor.execute(
+            "UPDATE break_glass SET review_note = ?", (sealed,)
+        )
+    )
+
+    page = officer.get("/compliance/reviews")
+
+    assert "Note of the review cannot be read any more" in text_of(page)
+
+
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        (
+            "en",
+            ("Reviews that were given", "not justified", "Reviewed by Example Officer"),
+        ),
+        ("es", ("Revisiones hechas", "no justificado", "Revisado por Example Officer")),
+    ],
+)
+def test_the_first_page_shows_them_in_the_officer_s_language(
+    watched, officer, language, told
+):
+    decided(watched, officer)
+    officer.language = language
+
+    page = officer.get("/")
+
+    assert [one for one in told if one not in text_of(page)] == []
+    assert "&lt;b&gt;Seen&lt;/b&gt; &amp; agreed." in page.text
+
+
+def test_reviews_of_another_organization_are_not_shown(watched, officer):
+    decided(watched, officer)
+    stranger = entered(watched.world, "stranger")
+
+    for path in ("/compliance/reviews", "/"):
+        assert "agreed." not in stranger.get(path).text
+
+
 def opened(watched, sealed):
     deployment = watched.world.deployment
     with deployment.database.read() as snapshot:

@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import structlog
@@ -26,6 +27,16 @@ from fhir_service.storage.tables import SHARED
 _log = structlog.get_logger()
 
 FILE = "{size:020d}.checkpoint"
+
+HEARTBEATS = "heartbeats"
+"""Folder, beside the checkpoints, of those that were signed while nothing happened."""
+
+HEARTBEAT = "{hour}.checkpoint"
+"""Name of the one of an hour since 1970."""
+
+_HOUR_US = 3_600_000_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_TIME = "time "
 
 _INTERACTIONS = {
     AuthEventKind.TOKEN_GRANTED: Interaction.TOKEN,
@@ -122,13 +133,32 @@ class CheckpointWriter:
     """Writes the signed head to a folder outside the database, at intervals.
 
     A removed tail and an older copy of the database are found against these files;
-    so they belong on a disk that the database's administrator cannot write.
+    so they belong on a disk that the database's administrator cannot write. In an
+    hour in which nothing was recorded the same head is signed once more, so that the
+    silence is one that the service has witnessed.
+
+    Args:
+        database: Where the log is.
+        folder: Where checkpoints go.
+        interval_s: Seconds between them.
+        sign: Signs a head.
+        clock: Microseconds since 1970.
+
     """
 
-    def __init__(self, database: Database, folder: Path, interval_s: float) -> None:
+    def __init__(
+        self,
+        database: Database,
+        folder: Path,
+        interval_s: float,
+        sign: audit_log.Sign,
+        clock: Callable[[], int],
+    ) -> None:
         self._database = database
         self._folder = folder
         self._interval_s = interval_s
+        self._sign = sign
+        self._clock = clock
         self._stop = threading.Event()
         self._thread = threading.Thread(
             target=self._loop, name="checkpoints", daemon=True
@@ -147,7 +177,11 @@ class CheckpointWriter:
 
     def _loop(self) -> None:
         while not self._stop.wait(self._interval_s):
-            _once(lambda: export_checkpoint(self._database, self._folder))
+            _once(self._export)
+
+    def _export(self) -> None:
+        export_checkpoint(self._database, self._folder)
+        export_heartbeat(self._database, self._folder, self._sign, self._clock())
 
 
 class AuditIndexer:
@@ -195,16 +229,52 @@ def export_checkpoint(database: Database, folder: Path) -> Path | None:
         head = audit_log.head(snapshot)
     if head is None:
         return None
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = folder / FILE.format(size=head.frontier.size)
-    if not path.exists():
-        part = path.with_suffix(f".{os.getpid()}.part")
-        with part.open("wb") as sink:
-            sink.write(head.note.encode())
-            sink.flush()
-            os.fsync(sink.fileno())
-        part.rename(path)
+    _write(path, head.note)
     return path
+
+
+def export_heartbeat(
+    database: Database, folder: Path, sign: audit_log.Sign, now_us: int
+) -> Path | None:
+    """Sign the head again in an hour without a row; None where there is one.
+
+    Args:
+        database: Where the log is.
+        folder: Of the checkpoints.
+        sign: Signs a head.
+        now_us: The time.
+
+    """
+    with database.read() as snapshot:
+        head = audit_log.head(snapshot)
+    hour = now_us // _HOUR_US
+    if head is None or _signed_us(head.note) // _HOUR_US >= hour:
+        return None
+    path = folder / HEARTBEATS / HEARTBEAT.format(hour=hour)
+    if not path.exists():
+        _write(path, sign(head.frontier.size, head.frontier.root()))
+    return path
+
+
+def _signed_us(note: str) -> int:
+    """Return when a note of this service was signed, microseconds since 1970."""
+    lines = (line for line in note.splitlines() if line.startswith(_TIME))
+    moment = datetime.fromisoformat(next(lines).removeprefix(_TIME))
+    return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+def _write(path: Path, note: str) -> None:
+    """Write a note durably, once."""
+    if path.exists():
+        return
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    part = path.with_suffix(f".{os.getpid()}.part")
+    with part.open("wb") as sink:
+        sink.write(note.encode())
+        sink.flush()
+        os.fsync(sink.fileno())
+    part.rename(path)
 
 
 def checkpoints_in(folder: Path) -> list[bytes]:

@@ -99,8 +99,13 @@ class Deployment:
 
     def checkpoint_writer(self) -> CheckpointWriter:
         """Return what exports checkpoints while the service runs."""
+        clock = self.services.clock
         return CheckpointWriter(
-            self.database, self.checkpoints, self.settings.audit_checkpoint_s
+            self.database,
+            self.checkpoints,
+            self.settings.audit_checkpoint_s,
+            audit_trail.signer(self.keys, clock),
+            clock,
         )
 
     def audit_indexer(self) -> AuditIndexer:
@@ -323,6 +328,7 @@ def _assemble(  # noqa: PLR0913, PLR0917 - the parts that meet here
         pseudonyms=pseudonyms,
         raw_lifetime_us=settings.raw_payload_days * DAY_US,
         update_creates=settings.update_creates,
+        heartbeats=settings.data_dir / CHECKPOINTS / audit_trail.HEARTBEATS,
         awaits_audit=settings.audit_wait == "durable",
     )
     return Deployment(

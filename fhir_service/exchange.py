@@ -7,6 +7,7 @@ durable.
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import structlog
 
@@ -57,6 +58,8 @@ class Services:
         pseudonyms: Who is behind a pseudonym of the log.
         raw_lifetime_us: How long raw payloads are kept; 0 for not at all.
         update_creates: Whether an update of what does not exist creates it.
+        heartbeats: Folder of what was signed in hours in which nothing was recorded;
+            None for none.
         awaits_audit: Whether a response waits for its audit row; False only in the
             benchmark that measures what waiting costs.
         authenticate: Returns who asks; another one only in the benchmark that measures
@@ -81,6 +84,7 @@ class Services:
     raw_lifetime_us: int = 0
     pages: RenderedPages = field(default_factory=RenderedPages)
     update_creates: bool = False
+    heartbeats: Path | None = None
     awaits_audit: bool = True
     authenticate: Callable[[Snapshot, str | None, int], Grant] = authenticate
 

@@ -162,9 +162,12 @@ QUESTIONS: Mapping[str, Question] = MappingProxyType(
         ),
         "Q4": Question(
             text="What became of a patient's consents, and what did each change open?",
-            answer=lambda reader, asked: timeline.report(reader, asked.patient),
+            answer=lambda reader, asked: timeline.report(
+                reader, asked.patient, period=asked.period
+            ),
             needs=("patient",),
-            cost="versions of the patient's consents; nothing of the log",
+            cost="versions of the patient's consents, ten changes of the time, and at "
+            "most 1,000 rows that wrote them",
         ),
         "Q5": Question(
             text="What was released after a withdrawal, and who is to be told?",

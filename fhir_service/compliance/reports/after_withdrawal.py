@@ -1,14 +1,14 @@
 """What happened after a patient withdrew a consent: every release, every attempt.
 
 A release that rests on a withdrawn consent must not exist; one that rests on another
-ground is listed beside it, so that nobody has to take our word.
+ground is listed beside it, so that nobody has to take our word. So is what was refused.
 """
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import NamedTuple
 
-from consent.audit.entry import Outcome
+from consent.audit.entry import AuditRecord, Outcome
 from fhir_service.compliance.reports.releases import (
     Recipients,
     Release,
@@ -18,6 +18,7 @@ from fhir_service.compliance.reports.releases import (
     is_custodian,
     is_own_access,
     of_patient,
+    person_words,
     signatures_of,
 )
 from fhir_service.compliance.reports.report import (
@@ -59,6 +60,24 @@ class ReleaseAfter(NamedTuple):
     versions: int
     allowed_by: tuple[str, ...]
     row: int
+
+
+class Attempt(NamedTuple):
+    """A request about the patient that was refused after the withdrawal."""
+
+    when: datetime
+    withdrawn: str
+    who: str
+    client: str
+    organisation: str
+    purposes: tuple[str, ...]
+    what: str
+    had_read_by_it: bool
+    row: int
+
+
+MAX_ATTEMPTS = 1_000
+"""Refused requests of one withdrawal that are told, the newest."""
 
 
 class ToTell(NamedTuple):
@@ -112,6 +131,11 @@ def report(reader: Reader, patient_id: str, *, period: Period = ALWAYS) -> Repor
                 _releases(reader, state, withdrawn, found.releases),
             ),
             table(
+                "attempts after",
+                Attempt,
+                _attempts(reader, state, withdrawn, found.releases),
+            ),
+            table(
                 "recipients to tell",
                 ToTell,
                 _to_tell(reader, state, withdrawn, found.releases),
@@ -156,18 +180,55 @@ def _told(
 ) -> Withdrawal:
     after = _after(one, releases)
     by_it = sum(rests_on(release, one.reference) for release in after)
-    refused = AuditFilter(
-        patients=(reader.pseudonym(state.id),),
-        outcomes=(Outcome.DENIED,),
-        since_us=one.stored.last_updated + 1,
-    )
     return Withdrawal(
         when=moment(reader, one.stored.last_updated),
         consent=one.name,
         releases_by_it_after=by_it,
         other_releases_after=len(after) - by_it,
-        refused_after=reader.count(refused),
+        refused_after=reader.count(_refused(reader, state, one)),
     )
+
+
+def _refused(reader: Reader, state: PatientState, one: Filed) -> AuditFilter:
+    return AuditFilter(
+        patients=(reader.pseudonym(state.id),),
+        outcomes=(Outcome.DENIED,),
+        since_us=one.stored.last_updated + 1,
+    )
+
+
+def _attempts(
+    reader: Reader,
+    state: PatientState,
+    withdrawn: Iterable[Filed],
+    releases: Iterable[Release],
+) -> Iterator[Attempt]:
+    """Yield what was refused, newest first; who had read by the consent is marked."""
+    releases = list(releases)
+    for one in withdrawn:
+        readers = {
+            _asker(release.record)
+            for release in releases
+            if rests_on(release, one.reference)
+        }
+        for row in reader.find(_refused(reader, state, one), count=MAX_ATTEMPTS):
+            record = row.record
+            yield Attempt(
+                when=moment(reader, record.time_us),
+                withdrawn=one.name,
+                who=person_words(reader, record.user),
+                client=record.client,
+                organisation=record.organisation,
+                purposes=record.purposes,
+                what=f"{record.interaction.value} {record.resource_type}".strip(),
+                had_read_by_it=_asker(record) in readers,
+                row=row.index,
+            )
+
+
+def _asker(record: AuditRecord) -> str:
+    """Return who asked: the person, else the client."""
+    return record.user or record.client
 
 
 def _releases(

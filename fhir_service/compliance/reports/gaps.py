@@ -1,13 +1,15 @@
 """Whether anything is missing in the log: hour by hour, and number by number.
 
 The log has one writer's order: its rows are numbered without a gap, and the signed
-head says how many there are. An hour without rows is silence, and told as such.
+head says how many there are. An hour without rows is silence; where the service was
+there it has signed the same log again in it.
 """
 
 from collections.abc import Iterator
 from datetime import datetime
 from typing import NamedTuple
 
+from fhir_service.compliance import heartbeats
 from fhir_service.compliance.reports.report import (
     Period,
     Report,
@@ -25,11 +27,17 @@ MAX_HOURS = 24 * 366
 
 
 class Silence(NamedTuple):
-    """Hours one after the other in which nothing was recorded."""
+    """Hours one after the other in which nothing was recorded.
+
+    Of `witnessed` hours there is a heartbeat: the service was there, and signed that
+    the log had not grown. Of the others it is not known whether it ran.
+    """
 
     since: datetime
     until: datetime
     hours: int
+    witnessed: int
+    unwitnessed: int
 
 
 class Numbering(NamedTuple):
@@ -81,16 +89,17 @@ def report(reader: Reader, *, period: Period | None = None) -> Report:
         ),
         notes=(
             (
-                "An hour without a row can be an hour in which nothing happened. A "
-                "row that was taken out of the middle or off the end does not show as "
-                "a gap: `fhir-service audit verify` and a checkpoint kept elsewhere "
+                "An hour without a row is `witnessed` where the service signed in it "
+                "that the log had not grown; else it did not run, or could not write. "
+                "A row that was taken out of the middle or off the end does not show "
+                "as a gap: `fhir-service audit verify` and a checkpoint kept elsewhere "
                 "show it."
             ),
         ),
         not_recorded=(
             (
-                "Heartbeats as rows: the signed checkpoints of each interval are files "
-                "beside the database."
+                "Which process wrote a row: the rows of all processes have one order "
+                "and one numbering, so that a gap of any of them is a gap of it."
             ),
         ),
     )
@@ -118,12 +127,20 @@ def _silences(reader: Reader, since: int, until: int) -> Iterator[Silence]:
     for start in [*heard, until // HOUR_US * HOUR_US]:
         hours = (start - before) // HOUR_US - 1
         if hours > 0:
-            yield Silence(
-                since=moment(reader, before + HOUR_US),
-                until=moment(reader, start),
-                hours=hours,
-            )
+            yield _silence(reader, before // HOUR_US + 1, start // HOUR_US)
         before = max(before, start)
+
+
+def _silence(reader: Reader, first: int, end: int) -> Silence:
+    """Return the silence of the hours from `first` to before `end`."""
+    seen = len(heartbeats.witnessed(reader.services, range(first, end)))
+    return Silence(
+        since=moment(reader, first * HOUR_US),
+        until=moment(reader, end * HOUR_US),
+        hours=end - first,
+        witnessed=seen,
+        unwitnessed=end - first - seen,
+    )
 
 
 def _backwards(reader: Reader, since: int, until: int) -> Iterator[Backwards]:

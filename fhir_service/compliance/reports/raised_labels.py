@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
+from consent.audit.entry import Interaction
 from consent.codes import LEVELS
 from consent.facets import Facets
 from fhir_service.compliance.reports.releases import (
@@ -30,6 +31,7 @@ from fhir_service.compliance.reports.report import (
 )
 from fhir_service.compliance.rows import Reader
 from fhir_service.storage import released
+from fhir_service.storage.audit_search import AuditFilter
 from fhir_service.storage.released import Released
 from fhir_service.storage.signatures import Signature
 
@@ -45,6 +47,43 @@ class Raised(NamedTuple):
     reference: str
     purposes: tuple[str, ...]
     row: int
+
+
+class Labeller(NamedTuple):
+    """A change of the rules by which the service labels, for everybody's data."""
+
+    when: datetime
+    labeller: str
+    was: str
+    row: int
+
+
+MAX_CHANGES = 1_000
+"""Changes of the configuration, the newest, among which they are looked for."""
+
+_POLICY, _WAS, _LABELLER = "policy ", "; was ", "labeller="
+
+
+def _labellers(reader: Reader) -> Iterator[Labeller]:
+    """Yield when the labeller changed, newest first."""
+    asked = AuditFilter(interactions=(Interaction.CONFIG,))
+    for row in reader.find(asked, count=MAX_CHANGES):
+        request = row.record.request or ""
+        now, _, before = request.removeprefix(_POLICY).partition(_WAS)
+        labeller, was = _labeller(now), _labeller(before)
+        if request.startswith(_POLICY) and labeller != was:
+            yield Labeller(
+                when=moment(reader, row.record.time_us),
+                labeller=labeller,
+                was=was,
+                row=row.index,
+            )
+
+
+def _labeller(policy: str) -> str:
+    """Return the version of the labeller in that of a policy."""
+    found = (part for part in policy.split() if part.startswith(_LABELLER))
+    return next(found, "").removeprefix(_LABELLER)
 
 
 def report(reader: Reader, patient_id: str, *, period: Period = ALWAYS) -> Report:
@@ -68,11 +107,18 @@ def report(reader: Reader, patient_id: str, *, period: Period = ALWAYS) -> Repor
         ),
         tables=(
             table("raised", Raised, _lines(reader, found.releases, current, known)),
+            table("labellers", Labeller, _labellers(reader)),
+        ),
+        notes=(
+            (
+                "`labellers` says when the service began to label by other rules: what "
+                "left before may have had another label then than its version has now."
+            ),
         ),
         not_recorded=(
             (
-                "What a version was labelled before the labeller itself was renewed: "
-                "`fhir-service migrate` labels what is stored anew, in its place."
+                "Which label a version had under an earlier labeller: `fhir-service "
+                "migrate` labels what is stored anew, in its place."
             ),
         ),
     )

@@ -13,8 +13,11 @@ from typing import Any, NamedTuple
 
 from conformance import fhir_json
 from conformance.issues import FHIRError, IssueType
+from consent.audit.entry import Outcome
 from consent.provisions import ParsedConsent, read_bytes
 from fhir_service.compliance.reports.report import (
+    ALWAYS,
+    Period,
     Report,
     heading,
     moment,
@@ -27,6 +30,7 @@ from fhir_service.explaining.asking import Asking, Place, question
 from fhir_service.explaining.change import changes
 from fhir_service.explaining.instant import Instant
 from fhir_service.storage import batches, history, released, rows, types
+from fhir_service.storage.audit_search import AuditFilter
 from fhir_service.storage.patients import PatientState
 from fhir_service.storage.resources import Stored
 
@@ -51,6 +55,7 @@ class ConsentVersion(NamedTuple):
     organisation: str
     evidence: tuple[str, ...]
     faults: tuple[str, ...]
+    row: int | None
 
 
 class Effect(NamedTuple):
@@ -92,10 +97,15 @@ class Filed:
         return self.parsed is not None and self.parsed.is_active
 
 
-def report(reader: Reader, patient_id: str) -> Report:
+def report(reader: Reader, patient_id: str, *, period: Period = ALWAYS) -> Report:
     """Return the consent timeline of a patient.
 
-    Grows with the patient's consents alone.
+    Grows with the patient's consents, and with the rows of the log that wrote them.
+
+    Args:
+        reader: Of the officer.
+        patient_id: Whose.
+        period: Of which changes the effect is told; every version is listed.
 
     Raises:
         FHIRError: `not-found` for a patient who is not the officer's.
@@ -103,11 +113,20 @@ def report(reader: Reader, patient_id: str) -> Report:
     """
     state = patient(reader, patient_id)
     filed = filings(reader, state)
-    effects, notes = _effects(reader, state, filed)
+    effects, notes = _effects(reader, state, filed, period)
     return Report(
-        heading=heading(reader, "Consent timeline", about=f"Patient/{state.id}"),
+        heading=heading(
+            reader,
+            "Consent timeline",
+            about=f"Patient/{state.id}",
+            period=period,
+        ),
         tables=(
-            table("versions", ConsentVersion, _versions(reader, filed)),
+            table(
+                "versions",
+                ConsentVersion,
+                _versions(reader, filed, _writing(reader, state)),
+            ),
             table("effects", Effect, effects),
         ),
         notes=(
@@ -154,7 +173,24 @@ def _filed(reader: Reader, state: PatientState, id_: str, stored: Stored) -> Fil
     )
 
 
-def _versions(reader: Reader, filed: list[Filed]) -> Iterator[ConsentVersion]:
+MAX_ROWS = 1_000
+"""Rows of the log that wrote Consents of the patient and are looked at."""
+
+
+def _writing(reader: Reader, state: PatientState) -> dict[int, int]:
+    """Return the row of the log that wrote a version: `seq` → row."""
+    asked = AuditFilter(
+        patients=(reader.pseudonym(state.id),),
+        types=("Consent",),
+        outcomes=(Outcome.ALLOWED,),
+    )
+    found = reader.find(asked, count=MAX_ROWS)
+    return {seq: row.index for row in found for seq in row.record.written}
+
+
+def _versions(
+    reader: Reader, filed: list[Filed], writing: Mapping[int, int]
+) -> Iterator[ConsentVersion]:
     before: dict[str, Filed] = {}
     for one in filed:
         batch = (
@@ -177,6 +213,7 @@ def _versions(reader: Reader, filed: list[Filed]) -> Iterator[ConsentVersion]:
             faults=()
             if one.parsed is None
             else tuple(fault.diagnostics for fault in one.parsed.faults),
+            row=writing.get(one.stored.seq),
         )
         before[one.reference] = one
 
@@ -211,13 +248,24 @@ def _evidence(body: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _effects(
-    reader: Reader, state: PatientState, filed: list[Filed]
+    reader: Reader, state: PatientState, filed: list[Filed], period: Period
 ) -> tuple[list[Effect], list[str]]:
-    """Return what the newest changes opened and closed, and what is not told."""
-    moments = sorted({one.stored.last_updated for one in filed})
+    """Return what the newest changes of a time opened and closed, with notes."""
+    moments = sorted(
+        {
+            at_us
+            for one in filed
+            if (period.since_us or 0) <= (at_us := one.stored.last_updated)
+            and (period.until_us is None or at_us < period.until_us)
+        }
+    )
     effects, notes = list[Effect](), list[str]()
     if len(moments) > MAX_COMPARED:
-        notes.append(f"Effects are told of the newest {MAX_COMPARED} changes.")
+        first = moment(reader, moments[-MAX_COMPARED]).isoformat()
+        notes.append(
+            f"Effects are told of the newest {MAX_COMPARED} changes of the time, from "
+            f"{first} on; ask for an earlier time to be told of earlier ones."
+        )
     for at_us in moments[-MAX_COMPARED:]:
         try:
             effects += _effect(reader, state, at_us)

@@ -24,7 +24,10 @@ from worlds import (
 
 from conformance.issues import FHIRError, IssueType
 from consent.audit.entry import Interaction
+from consent.decision import DefaultPolicy
+from consent.labels import LABELLER_VERSION
 from consent.part_2 import ATTESTED
+from consent.policy_version import policy_version
 from fhir_service.auth.token_hash import token_hash
 from fhir_service.compliance.officer import Officer
 from fhir_service.compliance.questions import QUESTIONS, Asked, ask
@@ -38,12 +41,14 @@ from fhir_service.compliance.reports.accounting import Reading
 from fhir_service.compliance.reports.could_see import replayed
 from fhir_service.compliance.reports.report import Period, Report
 from fhir_service.compliance.rows import Reader, asked, caught_up
+from fhir_service.policy_trail import record_policy
 from fhir_service.storage import audit_log, break_glass
 from fhir_service.storage.break_glass import BreakGlass
 from mappings.vendors.zigbee2mqtt.device import ZIGBEE_ADDRESS
 
 ZONE = ZoneInfo("Europe/Madrid")
 MINUTE_US = 60_000_000
+HOUR_US = 60 * MINUTE_US
 
 
 def at(hour: int, minute: int) -> datetime:
@@ -312,6 +317,37 @@ def test_q4_who_changed_which_consent_and_what_that_opened(told):
     assert of_lab[0]["opened"] == of_lab[1]["closed"]
 
 
+def test_q4_a_version_leads_to_the_row_that_wrote_it(told):
+    rows = told.rows("Q4", "versions", patient=told.clinic.patient)
+
+    audited = told.clinic.world.audited()
+    for row in rows:
+        record = audited[row["row"]]
+        assert (record.resource_type, record.client) == ("Consent", row["client"])
+        assert len(record.written) == 1
+
+
+def test_q4_tells_the_effects_of_the_changes_of_a_time(told):
+    until = int(at(13, 30).timestamp()) * 1_000_000
+
+    report = told.ask("Q4", patient=told.clinic.patient, period=Period(None, until))
+
+    assert len(report.table("versions").lines) == 3
+    of_lab = [row for row in report.table("effects").rows() if row["who"] == told.lab]
+    assert some(of_lab, "when", "closed") == [(at(13, 20), ())]
+
+
+def test_q5_what_was_refused_after_the_withdrawal_is_listed(told):
+    [row] = told.rows("Q5", "attempts after", patient=told.clinic.patient)
+
+    assert (row["when"], row["client"], row["what"], row["had_read_by_it"]) == (
+        at(14, 10),
+        "lab",
+        "read Observation",
+        True,
+    )
+
+
 def test_q5_nothing_rests_on_a_consent_after_it_was_withdrawn(told):
     report = told.ask("Q5", patient=told.clinic.patient)
 
@@ -415,7 +451,7 @@ def test_q11_a_disclosure_of_no_part_2_record_owes_no_statement(told):
 
     assert list(report.table("Part 2 records").rows()) == []
     assert "Nothing of the disclosure is labelled 42CFRPart2." in report.notes
-    assert "Part-2-Consent" in report.not_recorded[0]
+    assert list(report.table("scopes").rows()) == []
 
 
 def test_q12_what_is_not_recorded_of_retention_is_said(told):
@@ -481,6 +517,23 @@ def test_q18_what_left_under_a_label_that_was_raised(told):
     ]
 
 
+def test_q18_says_when_the_labeller_changed(clinic):
+    deployment = clinic.world.deployment
+    before = policy_version(DefaultPolicy.DENY, "UTC")
+    after = before.replace(f"labeller={LABELLER_VERSION}", "labeller=next")
+    other = after.replace("default=deny", "default=all-normal")
+    for policy in (after, other):
+        record_policy(
+            deployment.database, deployment.services.seal, policy, clinic.world.clock
+        )
+
+    [row] = asked_of(clinic, "Q18", "labellers", patient=clinic.patient)
+
+    assert (row["labeller"], row["was"]) == ("next", str(LABELLER_VERSION))
+    record = clinic.world.audited()[row["row"]]
+    assert record.request == f"policy {after}; was {before}"
+
+
 def test_q19_silent_hours_are_told_and_the_numbers_agree(told):
     period = Period(
         int(at(10, 0).timestamp()) * 1_000_000, int(at(15, 0).timestamp()) * 1_000_000
@@ -492,8 +545,42 @@ def test_q19_silent_hours_are_told_and_the_numbers_agree(told):
     assert numbering["agrees"]
     assert numbering["signed_rows"] == told.last_row() + 1
     silences = list(report.table("silences").rows())
-    assert some(silences, "since", "until", "hours") == [(at(10, 0), at(13, 0), 3)]
+    assert some(silences, "since", "until", "hours", "witnessed") == [
+        (at(10, 0), at(13, 0), 3, 0)
+    ]
     assert list(report.table("backwards").rows()) == []
+
+
+def test_q19_an_hour_in_which_the_service_signed_that_nothing_happened(clinic):
+    deployment, clock = clinic.world.deployment, clinic.world.clock
+    writer = deployment.checkpoint_writer()
+    start = clock()
+    writer._export()
+    for hour in range(1, 4):
+        clock.us = start + hour * HOUR_US
+        writer._export()
+        writer._export()
+    folder = deployment.checkpoints / "heartbeats"
+    names = sorted(folder.iterdir())
+    [first, second, third] = names
+    third.write_bytes(third.read_bytes().replace(b"time 2026", b"time 2027"))
+    second.write_bytes(first.read_bytes())
+    clock.us = start + 4 * HOUR_US
+    clinic.found("Patient")
+
+    rows = asked_of(clinic, "Q19", "silences", period=Period(start, clock() + HOUR_US))
+
+    told = [(row["hours"], row["witnessed"], row["unwitnessed"]) for row in rows]
+    assert told == [(3, 1, 2)]
+    assert clinic.world.verified().is_intact
+
+
+def test_q19_an_hour_with_a_row_has_no_heartbeat(clinic):
+    deployment = clinic.world.deployment
+
+    deployment.checkpoint_writer()._export()
+
+    assert not (deployment.checkpoints / "heartbeats").exists()
 
 
 def test_q20_what_the_consents_said_in_which_language(told):
@@ -680,14 +767,18 @@ def test_a_part_2_record_left_with_its_statement(clinic):
         clinic.admin,
     )
     made = clinic.world.create(observation(clinic.patient), clinic.admin)
-    clinic.found(f"Observation?patient={clinic.patient}")
+    bundle = clinic.search(f"Observation?patient={clinic.patient}", clinic.ehr)
     row = len(clinic.world.audited()) - 1
 
     [record] = asked_of(clinic, "Q11", "Part 2 records", row=row)
 
     assert record["version"] == f"Observation/{made['id']}/_history/1"
     assert record["has_statement"] is True
-    assert len(record["consents"]) == 1
+    [name] = record["consents"]
+    [scope] = asked_of(clinic, "Q11", "scopes", row=row)
+    assert (scope["consent"], scope["path"]) == (name, "provision")
+    attached = bundle["entry"][-1]["resource"]["issue"][0]["diagnostics"]
+    assert attached == f"Released under 42 CFR part 2 by {scope['explanation']}."
 
 
 def test_a_decision_of_the_log_is_made_again_without_walking_it(clinic, monkeypatch):

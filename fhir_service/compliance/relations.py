@@ -67,6 +67,8 @@ class Relations:
         self._snapshot = snapshot
         self._closed: dict[str, list[Closure]] = {}
         self._ties: dict[tuple[Names, int], tuple[Tie, ...]] = {}
+        self._custodians: dict[int, str | None] = {}
+        self._hashes: dict[Names, set[int]] = {}
 
     def best(self, record: AuditRecord, known: Known) -> Found:
         """Return the best explanation of an access to one patient."""
@@ -104,12 +106,18 @@ class Relations:
                 yield Code.BREAK_GLASS, f"emergency {told.use.break_glass_id}"
 
     def _operations(self, record: AuditRecord, known: Known) -> Iterator[Found]:
-        state = patients.by_key(self._snapshot, known.key)
-        custodian = None if state is None else state.organization
         is_system = bool(record.client) and not record.user
-        is_own = custodian is not None and record.organisation == custodian
-        if is_system and is_own and OPERATIONS.issuperset(record.purposes):
+        if not (is_system and OPERATIONS.issuperset(record.purposes)):
+            return
+        custodian = self._custodian(known.key)
+        if custodian is not None and record.organisation == custodian:
             yield Code.OPERATIONS, record.organisation
+
+    def _custodian(self, key: int) -> str | None:
+        if key not in self._custodians:
+            state = patients.by_key(self._snapshot, key)
+            self._custodians[key] = None if state is None else state.organization
+        return self._custodians[key]
 
     def _ground(self, record: AuditRecord, names: Names, known: Known) -> Iterator[Tie]:
         """Yield the provisions that the decision itself rested on."""
@@ -133,15 +141,19 @@ class Relations:
         return self._ties[at]
 
     def _told(self, names: Names, known: Known) -> Iterator[Tie]:
-        blind, snapshot = self._repository.blind, self._snapshot
-        hashes = {
-            mentions.hash_of(blind, one) for one in names.personal | names.collective
-        }
+        snapshot, hashes = self._snapshot, self._hashes_of(names)
         numbers = [types.number_of(one) for one in TYPES]
         for row in explanations.naming(snapshot, known.key, numbers, hashes):
             stored = resources.current(snapshot, row)
             if stored is not None and not stored.deleted:
                 yield from ties(self._read(stored), names, self._repository.deployment)
+
+    def _hashes_of(self, names: Names) -> set[int]:
+        """Return by what the mention index knows somebody."""
+        if names not in self._hashes:
+            blind, called = self._repository.blind, names.personal | names.collective
+            self._hashes[names] = {mentions.hash_of(blind, one) for one in called}
+        return self._hashes[names]
 
     def _read(self, stored: Stored) -> dict[str, object]:
         return fhir_json.loads_object(self._repository.body(self._snapshot, stored))

@@ -6,7 +6,8 @@ data of a device, and known again by its identifier or, without one, by its cont
 https://hl7.org/fhir/uv/phd/
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from conformance.fhir_json import loads_foreign
@@ -23,7 +24,6 @@ from fhir_service.ingest.recognition import CORRECTED, DELETED
 from fhir_service.ingest.refused import NOT_KEPT, NOT_KEPT_DETAIL, Keeper, Parts
 from fhir_service.ingest.resolve import Resolver, Unresolved, Wearer
 from fhir_service.ingest.taken_back import as_measured
-from fhir_service.ingest.wearers import NOT_NAMED
 from fhir_service.storage import (
     batches,
     counters,
@@ -43,6 +43,7 @@ from mappings.vendors.hl7_phd.parts import (
     identifiers,
     parts,
     pointed,
+    references,
 )
 
 __all__ = ["PARSER", "SOURCE", "Upload", "take_upload"]
@@ -70,7 +71,9 @@ def take_upload(services: Services, delivery: Delivery, origin: Origin) -> Recei
 
     """
     found = parts(loads_foreign(delivery.raw or b""))
+    delivery = replace(delivery, accounts=_accounts(found))
     receipt, kept = Receipt(source=delivery.source), Kept()
+    seen: frozenset[bytes] = frozenset()
     for first in range(0, len(found), _TRANSACTION):
         some = found[first : first + _TRANSACTION]
         is_last = first + _TRANSACTION >= len(found)
@@ -79,9 +82,10 @@ def take_upload(services: Services, delivery: Delivery, origin: Origin) -> Recei
             transaction: Transaction,
             some: Sequence[Part | Refusal | OutOfScope] = some,
             before: Kept = kept,
+            seen: frozenset[bytes] = seen,
             is_last: bool = is_last,  # noqa: FBT001 - what the loop has now
-        ) -> tuple[Receipt, Kept]:
-            refused = Parts(delivery, services.repository.content_secret)
+        ) -> tuple[Receipt, Kept, frozenset[bytes]]:
+            refused = Parts(delivery, services.repository.content_secret, seen)
             upload = Upload(services, transaction, delivery, refused)
             upload.run(some)
             refused.keep(transaction, services.repository)
@@ -89,11 +93,29 @@ def take_upload(services: Services, delivery: Delivery, origin: Origin) -> Recei
             now = before.plus(upload)
             if is_last:
                 now = keep(services, transaction, delivery, now)
-            return upload.receipt, now
+            return upload.receipt, now, refused.seen
 
-        account, kept = services.database.write(work)
+        account, kept, seen = services.database.write(work)
         receipt.merge(account)
     return receipt
+
+
+def _accounts(found: Iterable[Part | Refusal | OutOfScope]) -> frozenset[str]:
+    """Return what a gateway calls the patients of whom an upload tells."""
+    return frozenset(
+        named.removeprefix(PATIENT)
+        for part in found
+        if isinstance(part, Part | Refusal)
+        for named in _patients(part)
+    )
+
+
+def _patients(part: Part | Refusal) -> frozenset[str]:
+    """Return the references of a part to patients, be it read or not."""
+    if isinstance(part, Part):
+        return part.patients
+    named = references(part.payload)
+    return frozenset(one for one in named if one.startswith(PATIENT))
 
 
 class Upload:
@@ -147,11 +169,10 @@ class Upload:
         return self._number or None
 
     def _unread(self, refusal: Refusal) -> None:
-        """Keep what is no resource, where the request's patient lets it be kept."""
-        owner: Wearer | Unresolved = NOT_NAMED
-        if self._delivery.patient_id is not None:
-            now_us = self._delivery.received_us
-            owner = self._resolver.wearer(as_measured(refusal.position, None, now_us))
+        """Keep what is no resource, where the patient of it lets it be kept."""
+        owner = self._wearer(refusal)
+        if isinstance(owner, Wearer):
+            self._concerns(owner)
         if isinstance(owner, Unresolved) or owner.stranger is not None:
             self._refuse(refusal, SHARED)
         elif self._collecting.permits(owner.state, None, None):
@@ -182,8 +203,7 @@ class Upload:
         if isinstance(wearer, Unresolved):
             self._unattributed(part, wearer)
             return
-        self.patients.add(wearer.state.id)
-        self.keys.add(wearer.state.key)
+        self._concerns(wearer)
         resource = self._bound(part.resource, wearer)
         key = wearer.state.key
         if self._collects(key, resource):
@@ -194,16 +214,24 @@ class Upload:
             kind = part.resource["resourceType"]
             self._account(part.position, Fate.WITHHELD, kind, "consent")
 
+    def _concerns(self, wearer: Wearer) -> None:
+        self.patients.add(wearer.state.id)
+        self.keys.add(wearer.state.key)
+
     def _unattributed(self, part: Part, why: Unresolved) -> None:
         refusal = Refusal(part.position, why.reason, None, why.detail, part.kept)
         self._refuse(refusal, why.key)
 
-    def _wearer(self, part: Part) -> Wearer | Unresolved:
+    def _wearer(self, part: Part | Refusal) -> Wearer | Unresolved:
         """Return whose a resource is: of the patient it names, or of the request's."""
-        if len(part.patients) > 1:
+        patients = _patients(part)
+        if len(patients) > 1:
             return _SEVERAL
-        named = next(iter(part.patients), None)
+        named = next(iter(patients), None)
         account = named and named.removeprefix(PATIENT)
+        accounts = self._delivery.accounts
+        if account is None and isinstance(part, Refusal) and len(accounts) == 1:
+            [account] = accounts
         now_us = self._delivery.received_us
         return self._resolver.wearer(as_measured(part.position, account, now_us))
 

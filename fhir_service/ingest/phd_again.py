@@ -17,7 +17,7 @@ from fhir_service.ingest.deliverer import grant_today
 from fhir_service.ingest.delivery import Delivery
 from fhir_service.ingest.intake import Origin
 from fhir_service.ingest.receipt import Receipt
-from fhir_service.ingest.tried import Again, as_before
+from fhir_service.ingest.tried import SEVERAL, Again, as_before
 from fhir_service.storage.body import BodyError
 from fhir_service.storage.engine import Transaction
 from fhir_service.storage.keys import DataKeyError
@@ -46,6 +46,7 @@ class _Came(NamedTuple):
     patient_id: str | None
     received_us: int
     sha256: str | None
+    is_of_several: bool
 
 
 def tried(
@@ -55,7 +56,13 @@ def tried(
     done = Tried({row.id: as_before(row) for row in rows}, Receipt(source=phd.SOURCE))
     uploads: dict[_Came, dict[int, Any]] = {}
     for row, kept in _opened(services, transaction, rows):
-        came = _Came(row.client_id, kept["patient"], row.received, kept.get("upload"))
+        came = _Came(
+            row.client_id,
+            kept["patient"],
+            row.received,
+            kept.get("upload"),
+            kept.get("several") is True,
+        )
         uploads.setdefault(came, {})[row.id] = kept["payload"]
     for came, payloads in uploads.items():
         _stored(services, transaction, came, payloads, done)
@@ -97,6 +104,7 @@ def _stored(
         grant=grant,
         payload_sha256=None if came.sha256 is None else bytes.fromhex(came.sha256),
         received_us=came.received_us,
+        accounts=SEVERAL if came.is_of_several else frozenset(),
         clock_us=services.clock(),
         settled_us=came.received_us,
     )

@@ -24,7 +24,7 @@ from fhir_service.ingest.paired import paired_zone
 from fhir_service.ingest.pipeline import Batch
 from fhir_service.ingest.receipt import Receipt
 from fhir_service.ingest.refused import restored
-from fhir_service.ingest.tried import Again, as_before
+from fhir_service.ingest.tried import SEVERAL, Again, as_before
 from fhir_service.storage import quarantines
 from fhir_service.storage.body import BodyError
 from fhir_service.storage.engine import Snapshot, Transaction
@@ -36,9 +36,6 @@ TRANSACTION = 200
 """Parts in one transaction."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-_SEVERAL = frozenset({"one", "another"})
-"""Stands for the users of a payload that told of several."""
 
 Progress = Callable[[int], None]
 """Told how many parts have been tried."""
@@ -215,7 +212,7 @@ def _settle(
             received_us=at.received_us,
             clock_us=services.clock(),
             settled_us=at.received_us,
-            accounts=_SEVERAL if at.is_of_several else frozenset(),
+            accounts=SEVERAL if at.is_of_several else frozenset(),
         )
         again = Again()
         batch = Batch(transaction, services.repository, services.gate, delivery, again)

@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 from fhir_service.storage.quarantines import Quarantined
 from mappings.measurement import Reason, Refusal
 
+SEVERAL = frozenset({"one", "another"})
+"""Stands for the users of a payload that told of several."""
+
 
 @dataclass(kw_only=True)
 class Again:

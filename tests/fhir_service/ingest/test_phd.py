@@ -17,7 +17,7 @@ from fhir_service.ingest.raw import opened
 from fhir_service.ingest.receipt import Fate
 from fhir_service.ingest.remapping import remap
 from fhir_service.ingest.retry import retry
-from fhir_service.storage import raw_payloads
+from fhir_service.storage import quarantines, raw_payloads
 from mappings.vendors.hl7_phd import parts
 from mappings.vendors.hl7_phd.parts import SYSTEM
 
@@ -548,3 +548,58 @@ def test_a_replay_leaves_uploads_as_they_came(clinic):
     [left] = remap(clinic.world.deployment.services, since_us=0, is_trial=True)
 
     assert left.why_not == "It passes no mapping: its resources are as they came."
+
+
+def waiting(clinic):
+    with clinic.world.deployment.database.read() as snapshot:
+        return quarantines.pending(snapshot, after=0, count=9_999)
+
+
+def of(patient, **more):
+    return spot(subject={"reference": f"Patient/{patient}"}, **more)
+
+
+def test_what_is_wrong_of_a_patient_who_does_not_consent_is_not_kept(clinic):
+    receipt = deliver(clinic, of(clinic.patient, status="done"))
+
+    assert receipt["withheld"] == 1
+    assert waiting(clinic) == []
+
+
+def test_what_is_wrong_of_another_is_not_kept_as_the_requests_patients(clinic):
+    clinic.consented()
+    sent = of(clinic.another_patient(), status="done")
+
+    deliver(clinic, sent, f"?patient={clinic.patient}")
+
+    assert [one.patient_key for one in waiting(clinic)] == [0]
+
+
+def test_what_is_wrong_and_names_nobody_is_of_whom_the_rest_is(clinic):
+    device = cuff() | {"status": "done"}
+
+    receipt = deliver(clinic, [of(clinic.patient), device])
+
+    assert receipt["withheld"] == 2
+    assert waiting(clinic) == []
+
+
+def test_several_whom_nobody_knows_are_not_taken_for_the_requests_patient(clinic):
+    clinic.consented()
+    second = [{"system": "urn:test", "value": "spot-2"}]
+
+    receipt = uploaded(clinic, [of("x"), of("y", identifier=second)])
+
+    assert [one.reason for one in receipt.items] == ["ambiguous-wearer"] * 2
+    assert retried(clinic) == (2, 0)
+    assert stored(clinic) == []
+
+
+def test_of_one_upload_no_more_is_kept_than_of_another_delivery(clinic):
+    clinic.consented()
+    sent = [{"resourceType": "Basic", "id": f"a{number}"} for number in range(1_010)]
+
+    receipt = uploaded(clinic, sent)
+
+    assert receipt.counts == {Fate.QUARANTINED: 1_010}
+    assert len(waiting(clinic)) == 1_000

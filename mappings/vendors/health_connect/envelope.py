@@ -250,8 +250,13 @@ def _of_text(text: str) -> Offset:
 
 
 def _identifier(metadata: Json) -> str | None:
+    """Return the identifier of a record, which is a UUID.
+
+    What a `#` is in would be taken for a part of another record.
+    """
     id_ = metadata.get("id")
-    return id_ if isinstance(id_, str) and 0 < len(id_) <= _MAX_ID else None
+    is_one = isinstance(id_, str) and 0 < len(id_) <= _MAX_ID and "#" not in id_
+    return id_ if is_one else None
 
 
 def _device(device: object) -> DeviceClue | None:

@@ -6,6 +6,7 @@ https://developer.android.com/health-and-fitness/guides/health-connect/develop/s
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import cache
+from types import MappingProxyType
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -117,8 +118,11 @@ def _metadata(record: object) -> Json:
 
 def _changes(changes: Json, zone: ZoneInfo | None) -> Iterator[Reading]:
     """Yield what was written and what was deleted since a bridge last asked."""
-    for index, change in enumerate(_list(changes.get("upsertionChanges"))):
-        record = change.get("record", change) if isinstance(change, Mapping) else change
+    written = [
+        change.get("record", change) if isinstance(change, Mapping) else change
+        for change in _list(changes.get("upsertionChanges"))
+    ]
+    for index, record in _in_order(written):
         yield from _record(record, f"$.upsertionChanges[{index}]", None, zone)
     for index, change in enumerate(_list(changes.get("deletionChanges"))):
         place = f"$.deletionChanges[{index}]"
@@ -184,7 +188,8 @@ def _record(
     try:
         if not _is_known(named):
             raise _unknown(named)
-        yield from _readings(record_of(named, fields, position, zone))
+        known = record_of(named, fields, position, zone)
+        yield from _whole(known, _readings(known))
     except Unreadable as error:
         kept = {**without_texts(fields), **({"recordType": named} if named else {})}
         kind = _kind(named)
@@ -263,24 +268,27 @@ def _understood(record: Record) -> Iterator[Reading]:
     if what is not None:
         yield values.one(record, what)
     elif record.type in SAMPLES:
-        yield from _whole(record, SAMPLES[record.type].kind, samples(record))
-    elif record.type == "SkinTemperature":
-        kind = "skin-temperature-deviation"
-        yield from _whole(record, kind, values.SEVERAL[record.type](record))
+        yield from samples(record)
     else:
         yield from values.SEVERAL[record.type](record)
 
 
-def _whole(record: Record, kind: str, readings: Iterator[Reading]) -> Iterable[Reading]:
-    """Return what a record holds several of, and that this is all of it.
+def _whole(record: Record, readings: Iterator[Reading]) -> Iterable[Reading]:
+    """Return what a record holds; where that is several of a kind, that it is all.
 
     Health Connect gives a record whole or not at all. One without an identifier or a
     version cannot be told from the one before.
     """
-    if record.source_id is None or record.version is None:
+    what = SAMPLES.get(record.type)
+    kind = _SEVERAL.get(record.type) if what is None else what.kind
+    if kind is None or record.source_id is None or record.version is None:
         return readings
     said = Whole(record.position, kind, record.source_id, record.version)
     return whole(said, readings)
+
+
+_SEVERAL = MappingProxyType({"SkinTemperature": "skin-temperature-deviation"})
+"""Types without samples that hold several of a kind, and the kind."""
 
 
 @cache

@@ -25,12 +25,14 @@ def phone(either):
         sources=("health-connect",),
     )
 
-    def send(*records):
+    def post(payload):
         query = f"?patient={either.patient}"
-        payload = {"records": list(records)}
         return either.world.deliver("health-connect", payload, headers, query)
 
-    send.clinic = either
+    def send(*records):
+        return post({"records": list(records)})
+
+    send.clinic, send.post = either, post
     return send
 
 
@@ -256,6 +258,37 @@ def test_a_whole_record_replays_as_a_no_op(phone):
 
     assert [one["changed"] for one in receipts] == [False, False]
     assert found(phone) == [(61, "final", "1")]
+
+
+def test_a_record_whose_name_begins_like_another_is_another(phone):
+    other = beats(OLD, at_2=61)
+    other["metadata"]["id"] = "h#x"
+    phone(beats(OLD, at_1=60), other)
+
+    receipt = phone(beats(NEW, at_1=60))
+
+    assert receipt["deleted"] == 0
+    assert len(found(phone)) == 2
+
+
+def test_a_record_of_which_a_member_is_not_understood_is_not_whole(phone):
+    phone(beats(OLD, at_1=60, at_2=61))
+    more = {"moreSamples": [{"time": "2026-11-19T08:02:00Z", "beatsPerMinute": 61}]}
+
+    receipt = phone(beats(NEW, at_1=60) | more)
+
+    assert (receipt["deleted"], receipt["quarantined"]) == (0, 1)
+    assert len(found(phone)) == 2
+
+
+def test_changes_that_are_not_in_order_count_in_their_own(phone):
+    newer, older = beats(NEW, at_1=60), beats(OLD, at_1=60, at_2=61)
+    changes = {"upsertionChanges": [{"record": newer}, {"record": older}]}
+
+    receipt = phone.post(changes)
+
+    assert (receipt["received"], receipt["deleted"]) == (4, 1)
+    assert found(phone) == [(60, "final", "1")]
 
 
 def test_of_what_is_withheld_no_version_is_kept(clinic):

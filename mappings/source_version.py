@@ -28,6 +28,15 @@ def newest(before: int | None, now: int | None) -> int | None:
     return before if now is None or is_newer(before, now) else now
 
 
+def believed(version: int | None, until_us: int) -> int | None:
+    """Return a version; None for a time later than `until_us`.
+
+    A source whose clock is wrong would else be the newest for years, and whatever it
+    tells meanwhile an older version.
+    """
+    return None if version is not None and version > until_us else version
+
+
 def modified_at(value: Any) -> int | None:
     """Return the version that a time of change names; None where it is no such time."""
     if not isinstance(value, str):

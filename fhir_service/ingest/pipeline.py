@@ -39,7 +39,7 @@ from mappings.measurement import (
     Refusal,
     Whole,
 )
-from mappings.normalise import Normalised, normalise
+from mappings.normalise import MAX_SKEW_US, Normalised, normalise
 from mappings.observation import (
     DERIVED_COMPONENTS,
     content_digest,
@@ -47,6 +47,7 @@ from mappings.observation import (
     derived,
     record_key,
 )
+from mappings.source_version import believed
 
 
 class _Decided(NamedTuple):
@@ -139,7 +140,8 @@ class Batch:
             if isinstance(reading, Measurement):
                 self._measured(reading, by_patient)
             elif isinstance(reading, Whole):
-                wholes.append(reading)
+                if self._believed(reading.version) is not None:
+                    wholes.append(reading)
             else:
                 self._not_measured(reading)
         for key, decided in by_patient.items():
@@ -148,6 +150,10 @@ class Batch:
         for whole in wholes:
             self._lacking(whole)
         self._observing.finish()
+
+    def _believed(self, version: int | None) -> int | None:
+        """Return the version of a record, unless that was yet to come."""
+        return believed(version, self._delivery.received_us + MAX_SKEW_US)
 
     def _not_measured(self, reading: Refusal | OutOfScope | Deletion) -> None:
         if isinstance(reading, Refusal):
@@ -281,6 +287,9 @@ class Batch:
 
         Whether it can be true is looked at first: it does not hang on the patient.
         """
+        version = measurement.source_version
+        if version is not None and self._believed(version) is None:
+            measurement = measurement._replace(source_version=None)
         normalised = normalise(measurement, now_us=self._delivery.now_us)
         wearer = self._resolver.wearer(measurement)
         if isinstance(wearer, Wearer):

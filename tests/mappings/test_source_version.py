@@ -3,7 +3,14 @@ from itertools import product
 import pytest
 
 from mappings.measurement import Measurement, OutOfScope, Reason, Refusal, Whole
-from mappings.source_version import counted, is_newer, modified_at, newest, whole
+from mappings.source_version import (
+    believed,
+    counted,
+    is_newer,
+    modified_at,
+    newest,
+    whole,
+)
 
 EARLY, LATE = 1_700_000_000_000_000, 1_700_000_000_000_001
 RECORD = Whole("$", "heart-rate", "r", EARLY)
@@ -35,6 +42,14 @@ def test_nothing_else_is_certain_to_be_newer(one, other):
 )
 def test_the_newest_version_stands(before, now, stands):
     assert newest(before, now) == stands
+
+
+@pytest.mark.parametrize(
+    ("version", "stands"),
+    [(LATE, None), (EARLY, EARLY), (3, 3), (None, None)],
+)
+def test_a_version_that_is_yet_to_come_is_none(version, stands):
+    assert believed(version, EARLY) == stands
 
 
 def test_what_is_newer_is_never_older():

@@ -13,6 +13,7 @@ from mappings.payload import (
     SECOND_US,
     Instant,
     Unreadable,
+    epoch_ms,
     zone_of,
     zone_offset_minutes,
 )
@@ -143,7 +144,12 @@ def _device(
 def version_of(record: Mapping[str, Any]) -> int | None:
     """Return the version of a record: the second at which it was modified."""
     modified = record.get("modified")
-    return modified * SECOND_US if type(modified) is int and modified > 0 else None
+    if type(modified) is not int:
+        return None
+    try:
+        return epoch_ms(modified * 1000).us
+    except Unreadable:
+        return None
 
 
 def id_of(record: Mapping[str, Any], name: str) -> str | None:

@@ -260,6 +260,24 @@ def test_a_whole_record_replays_as_a_no_op(phone):
     assert found(phone) == [(61, "final", "1")]
 
 
+def test_a_clock_that_was_ahead_does_not_stop_what_comes_later(phone):
+    phone(beats("2099-01-01T00:00:00Z", at_1=60))
+
+    receipt = phone(beats(NEW, at_1=61, at_2=62))
+
+    assert (receipt["amended"], receipt["stored"]) == (1, 1)
+    assert [value for value, *_ in found(phone)] == [61, 62]
+
+
+def test_a_record_of_a_clock_that_is_ahead_takes_nothing_back(phone):
+    phone(beats(OLD, at_1=60, at_2=61))
+
+    receipt = phone(beats("2099-01-01T00:00:00Z", at_1=60))
+
+    assert receipt["deleted"] == 0
+    assert len(found(phone)) == 2
+
+
 def test_a_record_whose_name_begins_like_another_is_another(phone):
     other = beats(OLD, at_2=61)
     other["metadata"]["id"] = "h#x"

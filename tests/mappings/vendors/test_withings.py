@@ -264,6 +264,13 @@ def test_a_correction_has_the_identity_of_what_it_corrects():
     ]
 
 
+@pytest.mark.parametrize("modified", [10**25, -1, 0, 5, "1736928001", None])
+def test_a_time_of_change_that_cannot_be_is_no_version(modified):
+    [found] = readings(groups(measure(1, 65750, -3) | {"modified": modified}))
+
+    assert found.source_version is None
+
+
 @pytest.mark.parametrize(
     ("result", "classification"),
     [

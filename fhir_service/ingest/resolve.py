@@ -111,11 +111,11 @@ class Resolver:
             met = self._met[(named, None)] = self._meet(named, None)
         yield from self._own_of(met.pairings.patients)
 
-    def of_units(self) -> Iterator[PatientState]:
-        """Yield those with whom any unit of the source was ever paired."""
+    def of_units(self, key: int) -> Iterator[PatientState]:
+        """Yield those with whom a unit was ever paired that was a patient's, too."""
         if self._pairs_units:
             source = self._delivery.source
-            keys = source_grants.patients_of_units(self._transaction, source)
+            keys = source_grants.sharing_units(self._transaction, source, key)
             yield from self._own_of(keys)
 
     def _own_of(self, keys: Iterable[int]) -> Iterator[PatientState]:

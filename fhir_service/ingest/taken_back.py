@@ -2,11 +2,12 @@
 
 A deletion names a record and no time. An account or a unit may have been another
 patient's when the record was measured: whoever was ever paired with it is looked at,
-as far as the deliverer acts for the patient's custodian.
+as far as the deliverer acts for the patient's custodian. Where the source names no
+account, a unit is one that the patient of the request has had.
 """
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import NamedTuple, TypeGuard
 
 from fhir_service.ingest.delivery import Delivery
 from fhir_service.ingest.resolve import Resolver, Unresolved, Wearer
@@ -67,21 +68,26 @@ class TakenBack:
         """Return what came of a record that the source has deleted, by patient."""
         held = [self._held(one, deletion) for one in self._accounts(deletion)]
         found = [one for one in held if one.versions]
-        if found or deletion.patient is not None:
+        wearer = self.wearer(deletion)
+        if found or deletion.patient is not None or not _is_own(wearer):
             return found
-        held = [self._held(one, deletion) for one in self._resolver.of_units()]
+        sharing = self._resolver.of_units(wearer.state.key)
+        held = [self._held(one, deletion) for one in sharing]
         return [one for one in held if one.versions]
 
-    def _accounts(self, told: Deletion | Whole) -> Iterator[PatientState]:
-        """Yield who may have worn it: the wearer of now, and those of before."""
-        wearer = self.wearer(told)
-        known = set()
-        if isinstance(wearer, Wearer) and wearer.stranger is None:
-            known.add(wearer.state.key)
-            yield wearer.state
-        for state in self._resolver.of_account(told.patient):
-            if state.key not in known:
-                yield state
+    def _accounts(self, told: Deletion | Whole) -> Iterable[PatientState]:
+        """Return who may have worn it: the wearer of now, and those of before.
+
+        Where the request names a patient, those only whose account was once that
+        patient's, too: as with what is measured, one of the two names is wrong.
+        """
+        wearer, asked = self.wearer(told), self._delivery.patient_id
+        found = {one.key: one for one in self._resolver.of_account(told.patient)}
+        if asked is not None and all(one.id != asked for one in found.values()):
+            found = {}
+        if _is_own(wearer):
+            found = {wearer.state.key: wearer.state, **found}
+        return found.values()
 
     def _held(self, state: PatientState, deletion: Deletion) -> Held:
         """Return the Observations of a patient that came of a deleted record.
@@ -134,6 +140,11 @@ class TakenBack:
     def _current(self, rows_of: set[int]) -> tuple[Stored, ...]:
         found = (resources.current(self._transaction, row) for row in sorted(rows_of))
         return tuple(one for one in found if one is not None)
+
+
+def _is_own(wearer: Wearer | Unresolved) -> TypeGuard[Wearer]:
+    """Whether it is a patient for whose custodian the deliverer acts."""
+    return isinstance(wearer, Wearer) and wearer.stranger is None
 
 
 def as_measured(position: str, patient: str | None, at_us: int) -> Measurement:

@@ -135,11 +135,19 @@ _PAIRS_UNITS = Statement(
     )
     .limit(1)
 )
-_OF_UNITS = Statement(
+_MINE = source_grant.alias("mine")
+_SHARING = Statement(
     select(source_grant.c.patient_key)
+    .join_from(
+        _MINE,
+        source_grant,
+        (source_grant.c.source == _MINE.c.source)
+        & (source_grant.c.account == _MINE.c.account),
+    )
     .where(
-        source_grant.c.source == bindparam("of"),
-        source_grant.c.device_row.is_not(None),
+        _MINE.c.patient_key == bindparam("key"),
+        _MINE.c.source == bindparam("of"),
+        _MINE.c.device_row.is_not(None),
     )
     .distinct()
 )
@@ -185,9 +193,9 @@ def pairs_units(snapshot: Snapshot, source: str) -> bool:
     return snapshot.one(_PAIRS_UNITS, of=source) is not None
 
 
-def patients_of_units(snapshot: Snapshot, source: str) -> list[int]:
-    """Return the keys of all with whom a unit of a source was ever paired."""
-    return [key for (key,) in snapshot.all(_OF_UNITS, of=source)]
+def sharing_units(snapshot: Snapshot, source: str, patient_key: int) -> list[int]:
+    """Return the keys of all with whom a unit was paired that a patient had, too."""
+    return [key for (key,) in snapshot.all(_SHARING, of=source, key=patient_key)]
 
 
 def notice(transaction: Transaction, number: int, *, by: str, at_us: int) -> bool:

@@ -273,3 +273,45 @@ def test_another_organisation_deletes_nothing_of_an_earlier_wearer(handed_over):
 
     assert receipt["kinds"][0]["reason"] == "unknown-patient"
     assert ids(first) == ["heart-rate-1"]
+
+
+def test_a_deletion_without_an_account_reaches_nobody_who_had_another_unit(either):
+    either.consented()
+    second = another(either)
+    paired(either, device={"value": "SN-1"})
+    paired(second, device={"value": "SN-2"})
+    either.world.deliver(
+        "open-mhealth", [heart_rate(1, either.patient, at=AFTER)], either.gateway
+    )
+
+    receipts = [
+        take_back(either, Deletion("$[0]", "heart-rate-1"), patient_id=named)
+        for named in (second.patient, None)
+    ]
+
+    assert [one["quarantined"] for one in receipts] == [1, 1]
+    assert ids(either) == ["heart-rate-1"]
+
+
+@pytest.mark.parametrize("is_worn", [True, False])
+def test_a_request_for_another_patient_deletes_nothing(either, is_worn):
+    either.consented()
+    third = another(either)
+    end = {} if is_worn else {"end": HANDOVER}
+    period = {"start": "2026-11-01T00:00:00Z", **end}
+    paired(either, account="account-9", period=period)
+    either.deliver(heart_rate(1, "account-9", at=BEFORE))
+
+    receipt = take_back(either, of_account("heart-rate-1"), patient_id=third.patient)
+
+    assert receipt["quarantined"] == 1
+    assert ids(either) == ["heart-rate-1"]
+
+
+def test_a_request_for_the_earlier_wearer_deletes_what_was_theirs(handed_over):
+    first, _ = handed_over
+
+    receipt = take_back(first, of_account("heart-rate-1"), patient_id=first.patient)
+
+    assert receipt["deleted"] == 1
+    assert ids(first) == []

@@ -24,6 +24,7 @@ from fhir_service.ingest.recognition import CORRECTED, DELETED
 from fhir_service.ingest.refused import NOT_KEPT, NOT_KEPT_DETAIL, Keeper, Parts
 from fhir_service.ingest.resolve import Resolver, Unresolved, Wearer
 from fhir_service.ingest.taken_back import as_measured
+from fhir_service.ingest.tried import is_settled
 from fhir_service.storage import (
     batches,
     counters,
@@ -325,8 +326,7 @@ class Upload:
         if old is None or old.deleted:
             self._account(part.position, Fate.DUPLICATE, kind, DELETED)
             return
-        settled_us = self._delivery.settled_us
-        if settled_us is not None and old.last_updated >= settled_us:
+        if is_settled(transaction, self._delivery, old, self.number):
             self._account(part.position, Fate.DUPLICATE, kind, CORRECTED)
             return
         written = self._repository.update(

@@ -365,6 +365,7 @@ class Batch:
             [one.candidate for one in rooted if one.is_permitted],
             self._delivery,
             self._is_stale,
+            self.number,
         )
         for candidate, constants, is_permitted in rooted:
             if is_permitted:

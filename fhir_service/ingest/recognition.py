@@ -13,6 +13,7 @@ from fhir_service.ingest.constants import Constants
 from fhir_service.ingest.delivery import Delivery
 from fhir_service.ingest.observing import Amended, Known, Shaped
 from fhir_service.ingest.receipt import Fate
+from fhir_service.ingest.tried import is_settled
 from fhir_service.storage import resources, source_keys, source_wholes
 from fhir_service.storage.engine import Transaction
 from fhir_service.storage.resources import Stored
@@ -48,8 +49,10 @@ class Recognition:
         candidates: Sequence[Candidate],
         delivery: Delivery,
         is_stale: Callable[[Stored], bool],
+        batch: int | None,
     ) -> None:
         self._delivery = delivery
+        self._batch = batch
         self._is_stale = is_stale
         self._transaction = transaction
         self._key = key
@@ -155,11 +158,7 @@ class Recognition:
         delivery = self._delivery
         if delivery.of_batches is not None:
             return old.batch_id not in delivery.of_batches
-        return (
-            delivery.settled_us is not None
-            and old.last_updated >= delivery.settled_us
-            and not is_news
-        )
+        return not is_news and is_settled(self._transaction, delivery, old, self._batch)
 
     def _is_worse(self, candidate: Candidate, old: Stored) -> bool:
         """Whether what comes repeats an old value at a time that is not its own."""

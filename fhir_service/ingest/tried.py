@@ -1,8 +1,16 @@
-"""What is refused again of the parts that `quarantine retry` tries; all of it stays."""
+"""Parts that `quarantine retry` tries: what is refused again, and what came since.
+
+All that is refused again stays. What is understood does not overrule what its source
+has told later; of what waited, the later to come counts, as if it had not waited.
+"""
 
 from dataclasses import dataclass, field
 
+from fhir_service.ingest.delivery import Delivery
+from fhir_service.storage import batches
+from fhir_service.storage.engine import Snapshot
 from fhir_service.storage.quarantines import Quarantined
+from fhir_service.storage.resources import Stored
 from mappings.measurement import Reason, Refusal
 
 SEVERAL = frozenset({"one", "another"})
@@ -31,3 +39,28 @@ def as_before(row: Quarantined) -> Refusal:
     return Refusal(
         str(row.id), Reason(row.reason), row.kind, row.detail, None, row.records
     )
+
+
+def is_settled(
+    snapshot: Snapshot, delivery: Delivery, old: Stored, batch: int | None
+) -> bool:
+    """Whether what is stored came after what is tried again.
+
+    Args:
+        snapshot: Where it is stored.
+        delivery: With which the part had come.
+        old: What is stored.
+        batch: Number of what is written now: of the same delivery, and before.
+
+    """
+    since_us = delivery.settled_us
+    if since_us is None or old.last_updated < since_us:
+        return False
+    if old.batch_id is None:
+        return True
+    if old.batch_id == batch:
+        return False
+    found = batches.read(snapshot, old.batch_id)
+    if found is None or found.source != delivery.source:
+        return True
+    return found.received_us >= since_us

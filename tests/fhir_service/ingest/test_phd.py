@@ -490,6 +490,18 @@ def test_a_retry_does_not_overrule_what_came_since(clinic, monkeypatch):
     assert (found["valueQuantity"]["value"], found["meta"]["versionId"]) == (2, "1")
 
 
+def test_of_one_upload_that_is_tried_again_the_last_counts(clinic, monkeypatch):
+    clinic.consented()
+    monkeypatch.setattr(parts, "validate", lambda _: [FAULT])
+    uploaded(clinic, [spot(valueQuantity={"value": one}) for one in (1, 2)])
+    monkeypatch.undo()
+    clinic.world.clock.pass_s(1)
+
+    assert retried(clinic) == (2, 2)
+    [found] = stored(clinic)
+    assert (found["valueQuantity"]["value"], found["meta"]["versionId"]) == (2, "2")
+
+
 def test_a_deliverer_who_may_not_any_more_resolves_nothing(clinic, monkeypatch):
     clinic.consented()
     monkeypatch.setattr(parts, "validate", lambda _: [FAULT])

@@ -176,6 +176,65 @@ def test_a_part_that_is_tried_again_counts_where_it_is_newer(phone, monkeypatch)
     assert found(phone) == [(11, "amended", "2")]
 
 
+STONES = QUANTITIES["Weight"]._replace(
+    units=MappingProxyType({"inStones": "kg", **MASS})
+)
+
+
+def stones(number):
+    return {**weight(0), "weight": {"inStones": number}}
+
+
+def tried(phone, monkeypatch):
+    known = MappingProxyType({**QUANTITIES, "Weight": STONES})
+    monkeypatch.setattr(parse, "QUANTITIES", known)
+    phone.clinic.world.clock.pass_s(1)
+    return retry(phone.clinic.world.deployment.services)
+
+
+def test_of_deliveries_that_are_tried_again_the_later_counts(phone, monkeypatch):
+    for number in (11, 12):
+        phone(stones(number))
+        phone.clinic.world.clock.pass_s(1)
+
+    tried(phone, monkeypatch)
+
+    assert found(phone) == [(12, "amended", "2")]
+
+
+def test_of_one_delivery_that_is_tried_again_the_last_counts(phone, monkeypatch):
+    phone(stones(11), stones(12))
+
+    tried(phone, monkeypatch)
+
+    assert found(phone) == [(12, "amended", "2")]
+
+
+def test_what_is_tried_again_does_not_overrule_what_came_since(phone, monkeypatch):
+    phone(stones(11))
+    phone.clinic.world.clock.pass_s(1)
+    phone(weight(70))
+
+    tried(phone, monkeypatch)
+
+    assert found(phone) == [(70, "final", "1")]
+
+
+def test_what_a_client_has_written_since_stays(phone, monkeypatch):
+    world = phone.clinic.world
+    phone(weight(70))
+    world.clock.pass_s(1)
+    phone(stones(11))
+    world.clock.pass_s(1)
+    [stored] = phone.clinic.found(f"Observation?patient={phone.clinic.patient}")
+    stored["valueQuantity"]["value"] = 69
+    world.update(stored, phone.clinic.admin)
+
+    tried(phone, monkeypatch)
+
+    assert [value for value, *_ in found(phone)] == [69]
+
+
 def test_a_sample_that_a_record_no_longer_has_is_deleted(phone):
     phone(beats(OLD, at_1=60, at_2=61, at_3=62))
 

@@ -8,6 +8,7 @@ https://hl7.org/fhir/R4/datatypes.html#SampledData
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 from mappings.measurement import Reason, Samples
@@ -56,17 +57,20 @@ _UNTOLD: Mapping[str, Any] = {"period": {"constant": 1}, "period_unit": "s"}
 
 def period_us(
     compiling: Compiling, spec: Mapping[str, Any], name: str, pointer: str
-) -> Callable[[Any, Message], int]:
-    """Return what finds a distance in time: microseconds, above 0."""
+) -> Callable[[Any, Message], Fraction]:
+    """Return what finds a distance in time: microseconds, above 0.
+
+    It need not be a whole number: of 512 values a second each takes 1953.125.
+    """
     get = compiling.get(spec[name], f"{pointer}/{name}")
     unit_us = DURATIONS_US[spec[f"{name}_unit"]]
 
-    def find(item: Any, message: Message) -> int:
+    def find(item: Any, message: Message) -> Fraction:
         try:
-            found = int(quantity(get(item, message)) * unit_us)
+            found = Fraction(quantity(get(item, message))) * unit_us
         except Unreadable:
-            found = 0
-        if not 0 < found <= DURATIONS_US["h"]:
+            found = Fraction(0)
+        if not _LEAST_US <= found <= DURATIONS_US["h"]:
             detail = f"The {name} is not one of more than 0 and at most an hour."
             raise Unreadable(Reason.MALFORMED, detail)
         return found
@@ -74,6 +78,13 @@ def period_us(
     return find
 
 
-def _milliseconds(us: int) -> Decimal | int:
-    whole, rest = divmod(us, 1000)
-    return whole if not rest else Decimal(us) / 1000
+_LEAST_US = Fraction(1, 1000)
+"""A nanosecond: nothing that is worn or stands in a room measures more often."""
+
+
+def _milliseconds(us: Fraction) -> Decimal | int:
+    """Return a period in milliseconds, with all of its digits."""
+    ms = us / 1000
+    if ms.denominator == 1:
+        return ms.numerator
+    return Decimal(ms.numerator) / ms.denominator

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby, pairwise
 from typing import Any
 
+from conformance.fhir_json import MAX_ITEMS
 from mappings.hypnogram import Segment, night
 from mappings.kinds import Kind, kinds
 from mappings.measurement import Measurement, Reason
@@ -74,9 +75,12 @@ def with_stages(
 def _list(found: Any) -> Sequence[Any]:
     if found is None:
         return ()
-    if isinstance(found, list | str):
-        return found
-    raise Unreadable(Reason.MALFORMED, "The stages are no list.")
+    if not isinstance(found, list | str):
+        raise Unreadable(Reason.MALFORMED, "The stages are no list.")
+    if len(found) >= MAX_ITEMS:
+        detail = f"The stages are more than a list may hold: {MAX_ITEMS:,}."
+        raise Unreadable(Reason.MALFORMED, detail)
+    return found
 
 
 def _segments(
@@ -128,9 +132,11 @@ def _at_epochs(
 
     def segments(found: Sequence[Any], of: Night) -> Iterator[Segment]:
         item, message, session = of
-        length_us, start_us = epoch(item, message), session.start_us
+        length_us, at_us = epoch(item, message), session.start_us
+        start_us, count = at_us, 0
         for code, run in groupby(read(element, message) for element in found):
-            end_us = start_us + length_us * sum(1 for _ in run)
+            count += sum(1 for _ in run)
+            end_us = at_us + int(length_us * count)
             yield Segment(start_us, end_us, code)
             start_us = end_us
 

@@ -106,6 +106,38 @@ def test_a_scale_is_exact(template, readings):
     assert [str(one) for one in found.value.data] == ["40.1", "40.2"]
 
 
+@pytest.mark.parametrize(
+    ("grain", "period_ms"),
+    [
+        ("0.001953125", "1.953125"),
+        (Decimal("0.0078125"), "7.8125"),
+        (Decimal("1.0"), "1000"),
+        (60, "60000"),
+    ],
+)
+def test_a_period_keeps_all_of_its_digits(template, readings, grain, period_ms):
+    signal = {"period": "grain", "period_unit": "s"}
+    body = loads(dumps({"t": START, "hr": [60, 61], "grain": grain}))
+
+    [found] = readings(template({**BEAT, "signal": signal}), body)
+
+    assert str(found.value.period_ms) == period_ms
+
+
+def test_epochs_that_are_no_whole_microseconds_do_not_drift(template, readings):
+    levels = "1" * 12_800 + "2" * 12_800
+
+    [found] = readings(
+        template(EPOCHS), slept() | {"levels": levels, "step": "0.0078125"}
+    )
+
+    assert found.components == (
+        stage("deep", 0),
+        stage("light", 100),
+        stage("unknown", 200),
+    )
+
+
 @pytest.mark.parametrize("values", [[], [None, None], None, ""])
 def test_a_list_without_a_value_is_none(template, readings, values):
     [found] = readings(template(BEAT), {"t": START, "hr": values})
@@ -283,6 +315,7 @@ def test_a_session_without_anything_is_none(template, readings):
         (EPOCHS, slept(1, 9, step=60), Reason.INVALID_VALUE),
         (EPOCHS, slept(*[1] * 99, step=60), Reason.MALFORMED),
         (EPOCHS, slept(1, step=0), Reason.MALFORMED),
+        (EPOCHS, slept() | {"levels": "12" * 50_000, "step": 60}, Reason.MALFORMED),
         (EPOCHS, {**slept(), "levels": 3, "step": 60}, Reason.MALFORMED),
         (NIGHT, slept({"level": "l"}), Reason.NO_TIME),
     ],

@@ -43,8 +43,8 @@ from mappings.vendors.hl7_phd.parts import (
     digest,
     identifiers,
     parts,
+    patients_of,
     pointed,
-    references,
 )
 
 __all__ = ["PARSER", "SOURCE", "Upload", "take_upload"]
@@ -104,7 +104,7 @@ def take_upload(services: Services, delivery: Delivery, origin: Origin) -> Recei
 def _accounts(found: Iterable[Part | Refusal | OutOfScope]) -> frozenset[str]:
     """Return what a gateway calls the patients of whom an upload tells."""
     return frozenset(
-        named.removeprefix(PATIENT)
+        named
         for part in found
         if isinstance(part, Part | Refusal)
         for named in _patients(part)
@@ -113,10 +113,7 @@ def _accounts(found: Iterable[Part | Refusal | OutOfScope]) -> frozenset[str]:
 
 def _patients(part: Part | Refusal) -> frozenset[str]:
     """Return the references of a part to patients, be it read or not."""
-    if isinstance(part, Part):
-        return part.patients
-    named = references(part.payload)
-    return frozenset(one for one in named if one.startswith(PATIENT))
+    return part.patients if isinstance(part, Part) else patients_of(part.payload)
 
 
 class Upload:
@@ -205,7 +202,7 @@ class Upload:
             self._unattributed(part, wearer)
             return
         self._concerns(wearer)
-        resource = self._bound(part.resource, wearer)
+        resource = self._bound(part, wearer)
         key = wearer.state.key
         if self._collects(key, resource):
             self._store(part, resource, key)
@@ -228,28 +225,37 @@ class Upload:
         patients = _patients(part)
         if len(patients) > 1:
             return _SEVERAL
-        named = next(iter(patients), None)
-        account = named and named.removeprefix(PATIENT)
         accounts = self._delivery.accounts
-        if account is None and isinstance(part, Refusal) and len(accounts) == 1:
-            [account] = accounts
-        now_us = self._delivery.received_us
-        return self._resolver.wearer(as_measured(part.position, account, now_us))
+        if not patients and isinstance(part, Refusal) and len(accounts) == 1:
+            patients = accounts
+        named = next(iter(patients), None)
+        return self._resolver.wearer(
+            as_measured(
+                part.position,
+                named and self._user(named),
+                self._delivery.received_us,
+            )
+        )
+
+    def _user(self, named: str) -> str:
+        """Return what a reference calls a patient; of this server, the id."""
+        here = f"{self._services.base_url}/"
+        return named.removeprefix(here).removeprefix(PATIENT)
 
     def _collects(self, key: int, resource: Mapping[str, Any]) -> bool:
         grant = self._delivery.grant
         return self._services.gate.collects(self._transaction, grant, key, resource)
 
-    def _bound(self, resource: Mapping[str, Any], wearer: Wearer) -> dict[str, Any]:
+    def _bound(self, part: Part, wearer: Wearer) -> dict[str, Any]:
         """Return a resource that is the patient's and points to what is stored."""
         patient, key = f"{PATIENT}{wearer.state.id}", wearer.state.key
 
         def target(named: str) -> str | None:
-            return (
-                patient if named.startswith(PATIENT) else self._names.named(key, named)
-            )
+            if named in part.patients:
+                return patient
+            return self._names.named(key, named)
 
-        bound = pointed(resource, target)
+        bound = pointed(part.resource, target)
         if bound["resourceType"] == "Device":
             bound["patient"] = {"reference": patient}
         return dict(

@@ -8,7 +8,8 @@ https://hl7.org/fhir/uv/phd/
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from conformance import fhir_json
@@ -23,6 +24,11 @@ TYPES = ("Device", "DeviceMetric", "Observation")
 """Types that are stored, each before those that refer to it."""
 
 PATIENT = "Patient/"
+
+_ELSEWHERE = re.compile(r"https?://.+/Patient/[^/]+(?:/_history/.*)?")
+"""A reference to a patient of a server that it names."""
+
+_NOBODY: frozenset[str] = frozenset()
 
 _SYSID = "urn:oid:1.2.840.10004.1.1.1.0.0.1.0.0.1.2680"
 """System of IEEE 11073 system identifiers: the identity of a physical unit."""
@@ -47,7 +53,7 @@ class Part(NamedTuple):
             content where the gateway gives none.
         patients: References to the patients that it names.
         kept: What a retry needs of it: the resource as it came, in its entry where
-            that calls it by a URL.
+            that calls it by a URL, or where it so calls its patient.
 
     """
 
@@ -88,15 +94,17 @@ def again(kept: Mapping[str, Any]) -> list[Part | Refusal | OutOfScope]:
 def _entry_or_resource(payload: Any, position: str) -> Part | Refusal | OutOfScope:
     if isinstance(payload, Mapping) and "resourceType" in payload:
         return _part(payload, position, None)
-    return _entry(payload, position)
+    named = payload.get("patient") if isinstance(payload, Mapping) else None
+    patients = frozenset({named}) if isinstance(named, str) else _NOBODY
+    return _entry(payload, position, patients)
 
 
 def _rank(part: Part | Refusal | OutOfScope) -> tuple[int, bool]:
     """Return where a part belongs: coincident time stamps come before what is timed."""
     if not isinstance(part, Part):
         return 0, False
-    subject = str(part.resource.get("subject", ""))
-    return TYPES.index(part.resource["resourceType"]), PATIENT in subject
+    named = _named(part.resource, "subject")
+    return TYPES.index(part.resource["resourceType"]), named in part.patients
 
 
 def _found(payload: object, position: str) -> Iterator[Part | Refusal | OutOfScope]:
@@ -104,21 +112,57 @@ def _found(payload: object, position: str) -> Iterator[Part | Refusal | OutOfSco
         for index, one in enumerate(payload):
             yield _part(one, f"{position}[{index}]", None)
     elif isinstance(payload, Mapping) and payload.get("resourceType") == "Bundle":
-        entries = payload.get("entry", [])
-        for index, entry in enumerate(entries if isinstance(entries, list) else []):
-            yield _entry(entry, f"{position}.entry[{index}]")
+        given = payload.get("entry", [])
+        entries = given if isinstance(given, list) else []
+        patients = frozenset(_urls_of_patients(entries))
+        for index, entry in enumerate(entries):
+            yield _entry(entry, f"{position}.entry[{index}]", patients)
     else:
         yield _part(payload, position, None)
 
 
-def _entry(entry: object, position: str) -> Part | Refusal | OutOfScope:
+def _urls_of_patients(entries: Iterable[object]) -> Iterator[str]:
+    """Yield what a Bundle calls the patients that are in it."""
+    for entry in entries:
+        if isinstance(entry, Mapping):
+            resource, url = entry.get("resource"), entry.get("fullUrl")
+            is_patient = (
+                isinstance(resource, Mapping)
+                and resource.get("resourceType") == "Patient"
+            )
+            if is_patient and isinstance(url, str):
+                yield url
+
+
+def patients_of(kept: object) -> frozenset[str]:
+    """Return the references to patients in what is kept of a part."""
+    found = {
+        one
+        for one in references(kept)
+        if one.startswith(PATIENT) or _ELSEWHERE.fullmatch(one)
+    }
+    named = kept.get("patient") if isinstance(kept, Mapping) else None
+    return frozenset(found | {named} if isinstance(named, str) else found)
+
+
+def _named(resource: Mapping[str, Any], element: str) -> str | None:
+    """Return the reference in an element; None where there is none."""
+    value = resource.get(element)
+    named = value.get("reference") if isinstance(value, Mapping) else None
+    return named if isinstance(named, str) else None
+
+
+def _entry(
+    entry: object, position: str, patients: frozenset[str]
+) -> Part | Refusal | OutOfScope:
     if not isinstance(entry, Mapping):
         return _refusal(position, "An entry is a JSON object.", entry)
     request = entry.get("request")
     method = request.get("method", "POST") if isinstance(request, Mapping) else "POST"
     if not isinstance(method, str) or method not in _METHODS:
         return _refusal(position, "An upload creates or updates.", entry)
-    return _part(entry.get("resource"), f"{position}.resource", entry.get("fullUrl"))
+    resource, full_url = entry.get("resource"), entry.get("fullUrl")
+    return _part(resource, f"{position}.resource", full_url, patients)
 
 
 def _refusal(position: str, detail: str, payload: object) -> Refusal:
@@ -126,10 +170,12 @@ def _refusal(position: str, detail: str, payload: object) -> Refusal:
 
 
 def _part(
-    resource: Any, position: str, full_url: object
+    resource: Any,
+    position: str,
+    full_url: object,
+    patients: frozenset[str] = _NOBODY,
 ) -> Part | Refusal | OutOfScope:
-    named = isinstance(full_url, str)
-    entry = {"fullUrl": full_url, "resource": resource} if named else resource
+    entry = _as_kept(resource, full_url, patients)
     if not isinstance(resource, Mapping):
         return _refusal(position, "There is no resource.", entry)
     type_ = resource.get("resourceType")
@@ -147,9 +193,20 @@ def _part(
         kept,
         tuple(_names(resource, full_url)),
         f"{type_} {_identity(kept)}",
-        frozenset(one for one in references(kept) if one.startswith(PATIENT)),
+        patients_of(entry),
         entry,
     )
+
+
+def _as_kept(resource: Any, full_url: object, patients: frozenset[str]) -> Any:
+    """Return a resource in an entry, where that tells what it is called by a URL."""
+    entry = {"fullUrl": full_url} if isinstance(full_url, str) else {}
+    if isinstance(resource, Mapping):
+        element = "patient" if resource.get("resourceType") == "Device" else "subject"
+        named = _named(resource, element)
+        if named is not None and named in patients:
+            entry["patient"] = named
+    return {**entry, "resource": resource} if entry else resource
 
 
 def _wrong(resource: Mapping[str, Any]) -> str | None:

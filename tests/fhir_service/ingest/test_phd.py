@@ -217,7 +217,11 @@ def test_without_consent_nothing_is_stored(clinic):
 
 def test_a_patient_is_never_stored_and_what_is_wrong_is_refused(clinic):
     clinic.consented()
-    entry = {"resource": sample("bits-observation"), "request": {"method": "DELETE"}}
+    entry = {
+        "resource": sample("bits-observation"),
+        "request": {"method": "DELETE"},
+        "patient": {"reference": "Patient/1"},
+    }
     broken = sample("bits-observation") | {"status": "done"}
     bundle = {
         "resourceType": "Bundle",
@@ -243,6 +247,7 @@ def test_a_patient_is_never_stored_and_what_is_wrong_is_refused(clinic):
         "malformed",
         "malformed",
     ]
+    assert retried(clinic) == (5, 0)
 
 
 def test_a_patient_who_is_not_here_is_refused_by_name(clinic):
@@ -615,3 +620,53 @@ def test_of_one_upload_no_more_is_kept_than_of_another_delivery(clinic):
 
     assert receipt.counts == {Fate.QUARANTINED: 1_010}
     assert len(waiting(clinic)) == 1_000
+
+
+ELSEWHERE = "http://other.example/fhir/Patient/p"
+CALLED = "urn:uuid:0f0f0f0f-0000-4000-8000-000000000002"
+
+
+def about(named, **more):
+    return spot(subject={"reference": named}, **more)
+
+
+@pytest.mark.parametrize("named", [ELSEWHERE, CALLED])
+def test_however_a_patient_is_named_the_subject_is_the_one_here(clinic, named):
+    clinic.consented()
+
+    uploaded(clinic, bundle((named, {"resourceType": "Patient"}), (None, about(named))))
+
+    [found] = stored(clinic)
+    assert found["subject"] == {"reference": f"Patient/{clinic.patient}"}
+
+
+@pytest.mark.parametrize("start", [ELSEWHERE, CALLED])
+def test_two_patients_of_a_bundle_are_not_taken_for_one(clinic, start, monkeypatch):
+    clinic.consented()
+    names = [f"{start}{number}" for number in (1, 2)]
+    people = [(name, {"resourceType": "Patient"}) for name in names]
+    spots = [
+        (None, about(name, identifier=[{"system": "urn:test", "value": name}]))
+        for name in names
+    ]
+    real = parts.validate
+    monkeypatch.setattr(parts, "validate", lambda _: [FAULT])
+    uploaded(clinic, bundle(*people, *spots))
+    monkeypatch.setattr(parts, "validate", real)
+
+    receipt = uploaded(clinic, bundle(*people, *spots))
+
+    assert [one.reason for one in receipt.items[2:]] == ["ambiguous-wearer"] * 2
+    assert retried(clinic) == (4, 0)
+    assert stored(clinic) == []
+
+
+def test_a_patient_of_this_server_may_be_named_by_a_url(clinic):
+    clinic.consented()
+    other = clinic.another_patient()
+    base = clinic.world.deployment.services.base_url
+    sent = about(f"{base}/Patient/{other}")
+
+    receipt = deliver(clinic, sent, f"?patient={clinic.patient}")
+
+    assert receipt["kinds"][0]["reason"] == "ambiguous-wearer"

@@ -135,25 +135,33 @@ class Batch:
     def run(self, readings: Iterable[Reading]) -> None:
         """Account for all of `readings`, storing what may be stored."""
         by_patient: dict[int, list[_Decided]] = {}
-        wholes: list[Whole] = []
+        wholes: dict[Whole, Whole] = {}
         for reading in readings:
             if isinstance(reading, Measurement):
                 self._measured(reading, by_patient)
             elif isinstance(reading, Whole):
-                if self._believed(reading.version) is not None:
-                    wholes.append(reading)
+                self._told_whole(reading, wholes)
             else:
                 self._not_measured(reading)
         for key, decided in by_patient.items():
             for part in _once_each(decided):
                 self._store(key, part)
-        for whole in wholes:
+        for whole in wholes.values():
             self._lacking(whole)
         self._observing.finish()
 
     def _believed(self, version: int | None) -> int | None:
         """Return the version of a record, unless that was yet to come."""
         return believed(version, self._delivery.received_us + MAX_SKEW_US)
+
+    def _told_whole(self, whole: Whole, wholes: dict[Whole, Whole]) -> None:
+        """Take a whole record; what tells of the same version is a part of it."""
+        if self._believed(whole.version) is None:
+            return
+        version = whole._replace(position="", holds=())
+        before = wholes.get(version)
+        holds = () if before is None else before.holds
+        wholes[version] = whole._replace(holds=(*holds, *whole.holds))
 
     def _not_measured(self, reading: Refusal | OutOfScope | Deletion) -> None:
         if isinstance(reading, Refusal):

@@ -368,6 +368,14 @@ def test_changes_that_are_not_in_order_count_in_their_own(phone):
     assert found(phone) == [(60, "final", "1")]
 
 
+def test_a_record_that_comes_in_two_parts_is_whole_with_both(phone):
+    for modified in (OLD, NEW):
+        receipt = phone(beats(modified, at_1=60, at_3=62), beats(modified, at_2=61))
+
+    assert (receipt["duplicate"], receipt["deleted"]) == (3, 0)
+    assert len(found(phone)) == 3
+
+
 def test_of_what_is_withheld_no_version_is_kept(clinic):
     headers = clinic.world.client(
         "phone",

@@ -5,8 +5,8 @@ change; bounds of time are exact all the same. Every question starts from the mo
 telling filter, whose index follows the log.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, select
@@ -299,11 +299,54 @@ def _patients_seen(snapshot: Snapshot, asked: AuditFilter) -> tuple[str, list[An
 def histogram(snapshot: Snapshot, asked: AuditFilter, *, width_us: int) -> list[Bucket]:
     """Return the rows by parts of the time of `width_us`, oldest first.
 
-    Hours and whole multiples of hours without a further filter are read from the
-    tallies.
+    Whole multiples of hours without a further filter are read from the tallies, but
+    for what lies before the first whole hour and behind the last.
     """
     if width_us % HOUR_US == 0 and _is_only_time(asked):
-        return _from_tallies(snapshot, asked, width_us)
+        edges, hours = _parted(asked)
+        parts = [_from_rows(snapshot, one, width_us) for one in edges]
+        if hours is not None:
+            parts.append(_from_tallies(snapshot, hours, width_us))
+        return _added(parts)
+    return _from_rows(snapshot, asked, width_us)
+
+
+def _parted(asked: AuditFilter) -> tuple[list[AuditFilter], AuditFilter | None]:
+    """Return what lies outside whole hours, and the whole hours, if there are any."""
+    since, until = asked.since_us, asked.until_us
+    first = None if since is None else _ceil(since) * HOUR_US
+    last = None if until is None else until // HOUR_US * HOUR_US
+    if first is not None and last is not None and first >= last:
+        return [asked], None
+    edges = []
+    if first != since:
+        edges.append(replace(asked, until_us=first))
+    if last != until:
+        edges.append(replace(asked, since_us=last))
+    return edges, replace(asked, since_us=first, until_us=last)
+
+
+def _added(parts: Iterable[list[Bucket]]) -> list[Bucket]:
+    """Return buckets of several parts of the time as those of all of it."""
+    found: dict[tuple[int, Outcome], Bucket] = {}
+    for bucket in (one for part in parts for one in part):
+        at = bucket.start_us, bucket.outcome
+        known = found.get(at)
+        found[at] = bucket if known is None else _sum(known, bucket)
+    return sorted(found.values(), key=_place)
+
+
+def _sum(one: Bucket, other: Bucket) -> Bucket:
+    return one._replace(
+        events=one.events + other.events, released=one.released + other.released
+    )
+
+
+def _place(bucket: Bucket) -> tuple[int, int]:
+    return bucket.start_us, OUTCOME_CODE[bucket.outcome]
+
+
+def _from_rows(snapshot: Snapshot, asked: AuditFilter, width_us: int) -> list[Bucket]:
     where = _where(snapshot, asked)
     if where.is_empty:
         return []
@@ -413,13 +456,8 @@ def _is_only_time(asked: AuditFilter) -> bool:
         scope=asked.scope,
     )
     # A row of two organisations is in the tallies of both.
-    if asked.scope is not None and len(asked.scope) > 1:
-        return False
-    is_hourly = all(
-        bound is None or bound % HOUR_US == 0
-        for bound in (asked.since_us, asked.until_us)
-    )
-    return asked == bare and is_hourly
+    is_of_one = asked.scope is None or len(asked.scope) == 1
+    return asked == bare and is_of_one
 
 
 def _from_tallies(

@@ -1,5 +1,6 @@
 """What the log's index finds is what reading every row of the log would find."""
 
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
@@ -193,6 +194,34 @@ def test_a_histogram_counts_every_row_once(busy, width_us, asked):
             }
         ]
     )
+
+
+@pytest.mark.parametrize("width_us", [HOUR_US, 24 * HOUR_US])
+def test_a_histogram_begins_and_ends_within_an_hour(busy, width_us):
+    rows = records(busy).values()
+    times = sorted({one.time_us for one in rows})
+    bounds = [None, times[0] + 1, times[len(times) // 2], times[-1], times[-1] + 1]
+
+    found = {
+        (since, until): ask(
+            busy,
+            audit_search.histogram,
+            AuditFilter(since_us=since, until_us=until),
+            width_us=width_us,
+        )
+        for since in bounds
+        for until in bounds
+    }
+
+    for (since, until), buckets in found.items():
+        counted = Counter(
+            (one.time_us // width_us * width_us, one.outcome)
+            for one in rows
+            if (since is None or one.time_us >= since)
+            and (until is None or one.time_us < until)
+        )
+        assert {(one.start_us, one.outcome): one.events for one in buckets} == counted
+        assert buckets == sorted(buckets)
 
 
 def test_groups_are_the_names_with_their_counts(busy):

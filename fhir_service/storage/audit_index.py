@@ -37,8 +37,8 @@ from fhir_service.storage.tables import audit_entry, counter
 INDEXED = "audit-indexed"
 """The counter of leaves that are in the index."""
 
-CHUNK = 500
-"""Leaves of one job of the writer: a few milliseconds, so that none waits long."""
+CHUNK = 100
+"""Leaves of one job of the writer: some twenty milliseconds at most in a large log."""
 
 HOUR_US = 3_600_000_000
 MAX_COUNT = 32_767

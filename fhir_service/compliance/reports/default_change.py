@@ -19,7 +19,7 @@ from fhir_service.explaining.asking import Asking, question
 from fhir_service.explaining.change import changes
 from fhir_service.storage import patients, types
 
-PATIENTS = 25
+PATIENTS = 10
 """Patients of one report: each asks up to 50 requesters about every kind of data."""
 
 

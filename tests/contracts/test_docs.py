@@ -71,7 +71,7 @@ from fhir_service.search.results import DEFAULT_COUNT, MAX_COUNT, MAX_SORT
 from fhir_service.settings import SETTINGS, read_settings
 from fhir_service.storage import keys, registrations
 from fhir_service.storage.engine import RESTART_PAGES
-from fhir_service.storage.tables import metadata
+from fhir_service.storage.migrations.tables import metadata
 from mappings import coverage
 from mappings.measurement import Reason
 from mappings.vendors.table import VENDORS

@@ -10,6 +10,7 @@ line feed, an escape sequence, a bidirectional override or a megabyte of user ag
 reaches neither a log line, nor a terminal, nor a page.
 """
 
+import re
 import struct
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -223,6 +224,9 @@ _DIGEST_LENGTH = 16
 _ID_LENGTH = 8
 """Bytes in front of an identifier of our own, before the number of the request."""
 
+_OWN_ID = re.compile(r"([0-9a-f]{16})(?:-(0|[1-9a-f][0-9a-f]{0,14}))?")
+"""An identifier as the service gives it; a client may have one of the same form."""
+
 _REMEMBERED = 1024
 """Characters of who asks, beyond which the bytes are made each time."""
 
@@ -332,15 +336,12 @@ def _add_request_id(parts: list[bytes], request_id: str) -> None:
 
 def _own_bytes(text: str) -> bytes | None:
     """Return what `_own_id` reads: sixteen digits, and a number behind a hyphen."""
-    digits, hyphen, number = text.partition("-")
-    try:
-        packed = _PACKED + bytes.fromhex(digits)
-        if hyphen:
-            packed += varint(int(number, 16))
-    except ValueError:
+    match = _OWN_ID.fullmatch(text)
+    if match is None:
         return None
-    is_ours = len(packed) > _ID_LENGTH and _own_id(packed) == text
-    return packed if is_ours else None
+    digits, number = match.groups()
+    packed = _PACKED + bytes.fromhex(digits)
+    return packed if number is None else packed + varint(int(number, 16))
 
 
 def _own_id(packed: bytes) -> str:

@@ -11,7 +11,6 @@ import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import NamedTuple
 
 HASH_LENGTH = 32
 """Bytes of a SHA-256 hash."""
@@ -25,7 +24,6 @@ TILE_HEIGHT = 8
 EMPTY_ROOT = sha256(b"").digest()
 """The root of a tree without leaves (§2.1.1)."""
 
-_TILE_MASK = (1 << TILE_HEIGHT) - 1
 _SIZE = struct.Struct(">Q")
 
 
@@ -39,21 +37,6 @@ class TreeHead:
 
     size: int
     root: bytes
-
-
-class Subtree(NamedTuple):
-    """A complete subtree: leaves `number << level` to `(number + 1) << level`.
-
-    Attributes:
-        level: Height; a leaf has 0.
-        number: Position among the subtrees of its height.
-        hash: What it hashes to.
-
-    """
-
-    level: int
-    number: int
-    hash: bytes
 
 
 SubtreeHash = Callable[[int, int], bytes]
@@ -88,13 +71,7 @@ class Frontier:
 
     def append(self, leaf: bytes) -> None:
         """Add the leaf whose hash is `leaf`."""
-        peaks = self.peaks
-        carry = self.size
-        while carry & 1:
-            leaf = sha256(b"\x01" + peaks.pop() + leaf).digest()
-            carry >>= 1
-        peaks.append(leaf)
-        self.size += 1
+        self._push(leaf, 0)
 
     def grow(self, leaves: Sequence[bytes]) -> None:
         """Add leaves in their order, a whole subtree at a time: half the work."""
@@ -120,31 +97,6 @@ class Frontier:
             carry >>= 1
         self.peaks.append(root)
         self.size += 1 << level
-
-    def extend(self, leaves: Iterable[bytes]) -> list[Subtree]:
-        """Add leaves in their order; return the subtrees completed by them.
-
-        Only those whose level is a multiple of `TILE_HEIGHT`: stored, they make
-        every proof cheap (see `from_leaves`).
-        """
-        completed: list[Subtree] = []
-        for leaf in leaves:
-            if (self.size + 1) & _TILE_MASK:
-                self.append(leaf)
-            else:
-                self._append_last_of_tile(leaf, completed)
-        return completed
-
-    def _append_last_of_tile(self, leaf: bytes, completed: list[Subtree]) -> None:
-        peaks = self.peaks
-        level = 0
-        while self.size >> level & 1:
-            leaf = sha256(b"\x01" + peaks.pop() + leaf).digest()
-            level += 1
-            if level % TILE_HEIGHT == 0:
-                completed.append(Subtree(level, self.size >> level, leaf))
-        peaks.append(leaf)
-        self.size += 1
 
     def root(self) -> bytes:
         """Return the hash that commits to every leaf so far."""
@@ -197,7 +149,7 @@ def from_leaves(
 ) -> SubtreeHash:
     """Return the subtree hashes over `leaf`, the hash of the leaf at an index.
 
-    `stored` is asked for the levels that `Frontier.extend` reports, and answers
+    `stored` is asked for the levels that are multiples of `TILE_HEIGHT`, and answers
     None for what it does not have. A stored hash that is wrong makes a proof that
     does not verify, never a wrong proof that does.
     """

@@ -35,7 +35,7 @@ LEAVES = [leaf_hash(bytes([number])) for number in range(20)]
 
 def checkpoint_of(size: int) -> Checkpoint:
     frontier = Frontier()
-    frontier.extend(LEAVES[:size])
+    frontier.grow(LEAVES[:size])
     return Checkpoint(origin=ORIGIN, size=size, root=frontier.root(), time_us=0)
 
 

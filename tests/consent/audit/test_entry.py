@@ -135,6 +135,10 @@ def test_a_request_id_keeps_the_form_that_the_client_gave_it(request_id):
         "4ef729e034c13ac5",
         "4ef729e034c13ac5-6b",
         "4ef729e034c13ac5-0",
+        f"4ef729e034c13ac5-{'f' * 15}",
+        f"4ef729e034c13ac5-{'f' * 16}",
+        f"4ef729e034c13ac5-{'f' * 47}",
+        "4ef729e034c13ac5\u0661",
         "4ef729e034c13ac5-06b",
         "4ef729e034c13ac5-6B",
         "4ef729e034c13ac5- 6b",
@@ -155,6 +159,13 @@ def test_an_identifier_of_our_own_keeps_its_form(request_id):
 )
 def test_an_address_keeps_its_form(address):
     assert coded(replace(RECORD, address=address)).address == address
+
+
+@given(st.from_regex(r"[0-9a-f]{14,18}(-[0-9a-fA-F_ ]{0,60})?", fullmatch=True))
+def test_no_identifier_that_a_client_chooses_keeps_a_row_from_being_written(request_id):
+    stored = coded(replace(RECORD, request_id=request_id)).request_id
+
+    assert stored == neutralise(request_id, 64)
 
 
 DIGEST = Basis(BasisKind.INPUTS, "00" * 8 + "ff" * 8)

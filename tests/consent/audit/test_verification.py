@@ -30,7 +30,7 @@ ROWS = [row(index, f"entry {index}".encode()) for index in range(SIZE)]
 
 def head_of(rows: list[Row]) -> TreeHead:
     frontier = Frontier()
-    frontier.extend([hash_ for _, _, hash_ in rows])
+    frontier.grow([hash_ for _, _, hash_ in rows])
     return frontier.head()
 
 

@@ -7,18 +7,17 @@ import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import structlog
 
 from consent.audit import checkpoint
-from consent.audit.checkpoint import Checkpoint
+from consent.audit.checkpoint import Checkpoint, CheckpointError
 from consent.audit.entry import AuditRecord, Interaction, Outcome, encode
 from fhir_service.auth.events import AuthEvent, AuthEventKind
 from fhir_service.logs import describe
 from fhir_service.storage import audit_log
-from fhir_service.storage.audit_index import AuditIndex
+from fhir_service.storage.audit_index import HOUR_US, AuditIndex
 from fhir_service.storage.body import RequestSeal
 from fhir_service.storage.engine import Database
 from fhir_service.storage.keys import Keys
@@ -33,10 +32,6 @@ HEARTBEATS = "heartbeats"
 
 HEARTBEAT = "{hour}.checkpoint"
 """Name of the one of an hour since 1970."""
-
-_HOUR_US = 3_600_000_000
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_TIME = "time "
 
 _INTERACTIONS = {
     AuthEventKind.TOKEN_GRANTED: Interaction.TOKEN,
@@ -141,7 +136,7 @@ class CheckpointWriter:
         database: Where the log is.
         folder: Where checkpoints go.
         interval_s: Seconds between them.
-        sign: Signs a head.
+        keys: Sign a head.
         clock: Microseconds since 1970.
 
     """
@@ -151,13 +146,13 @@ class CheckpointWriter:
         database: Database,
         folder: Path,
         interval_s: float,
-        sign: audit_log.Sign,
+        keys: Keys,
         clock: Callable[[], int],
     ) -> None:
         self._database = database
         self._folder = folder
         self._interval_s = interval_s
-        self._sign = sign
+        self._keys = keys
         self._clock = clock
         self._stop = threading.Event()
         self._thread = threading.Thread(
@@ -181,7 +176,7 @@ class CheckpointWriter:
 
     def _export(self) -> None:
         export_checkpoint(self._database, self._folder)
-        export_heartbeat(self._database, self._folder, self._sign, self._clock())
+        export_heartbeat(self._database, self._folder, self._keys, self._clock())
 
 
 class AuditIndexer:
@@ -235,33 +230,41 @@ def export_checkpoint(database: Database, folder: Path) -> Path | None:
 
 
 def export_heartbeat(
-    database: Database, folder: Path, sign: audit_log.Sign, now_us: int
+    database: Database, folder: Path, keys: Keys, now_us: int
 ) -> Path | None:
     """Sign the head again in an hour without a row; None where there is one.
+
+    Only what was signed before is: a head that somebody has put there gets no
+    signature by waiting for an hour.
 
     Args:
         database: Where the log is.
         folder: Of the checkpoints.
-        sign: Signs a head.
+        keys: Sign a head.
         now_us: The time.
+
+    Raises:
+        CheckpointError: where the head is not the one that was signed.
 
     """
     with database.read() as snapshot:
         head = audit_log.head(snapshot)
-    hour = now_us // _HOUR_US
-    if head is None or _signed_us(head.note) // _HOUR_US >= hour:
+    if head is None:
+        return None
+    signed = checkpoint.verify(
+        head.note.encode(),
+        origin=origin_of(keys),
+        public_key=keys.audit_signing.public_key(),
+    )
+    if signed.head != head.frontier.head():
+        raise CheckpointError("The head of the log is not the one that was signed.")
+    hour = now_us // HOUR_US
+    if signed.time_us // HOUR_US >= hour:
         return None
     path = folder / HEARTBEATS / HEARTBEAT.format(hour=hour)
     if not path.exists():
-        _write(path, sign(head.frontier.size, head.frontier.root()))
+        _write(path, signer(keys, lambda: now_us)(signed.size, signed.root))
     return path
-
-
-def _signed_us(note: str) -> int:
-    """Return when a note of this service was signed, microseconds since 1970."""
-    lines = (line for line in note.splitlines() if line.startswith(_TIME))
-    moment = datetime.fromisoformat(next(lines).removeprefix(_TIME))
-    return (moment - _EPOCH) // timedelta(microseconds=1)
 
 
 def _write(path: Path, note: str) -> None:

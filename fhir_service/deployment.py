@@ -99,13 +99,12 @@ class Deployment:
 
     def checkpoint_writer(self) -> CheckpointWriter:
         """Return what exports checkpoints while the service runs."""
-        clock = self.services.clock
         return CheckpointWriter(
             self.database,
             self.checkpoints,
             self.settings.audit_checkpoint_s,
-            audit_trail.signer(self.keys, clock),
-            clock,
+            self.keys,
+            self.services.clock,
         )
 
     def audit_indexer(self) -> AuditIndexer:

@@ -18,7 +18,7 @@ from fhir_service.auth.closure import Closures
 from fhir_service.compliance.explanation_codes import WORDS, Code, worse
 from fhir_service.compliance.relations import Relations
 from fhir_service.exchange import Services
-from fhir_service.storage import audit_search, explanations
+from fhir_service.storage import audit_search, explanations, leaves
 from fhir_service.storage.audit_index import decoded, indexed_up_to
 from fhir_service.storage.engine import Snapshot
 from fhir_service.storage.explanations import Explained
@@ -152,7 +152,7 @@ class Explainer:
     def _explained(self, snapshot: Snapshot, indexes: range) -> list[Explained]:
         relations, rows = self._relations(snapshot), []
         first, before = indexes.start, indexes.stop
-        for index, leaf in audit_search.leaves_between(snapshot, first, before).items():
+        for index, leaf in leaves.between(snapshot, first, before).items():
             record = decoded(leaf)
             found = record and self._explanation(snapshot, record, relations)
             if found:

@@ -6,8 +6,11 @@ https://c2sp.org/tlog-checkpoint
 from collections.abc import Iterable
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
 from consent.audit import checkpoint
 from consent.audit.checkpoint import CheckpointError
+from fhir_service.audit_trail import HEARTBEAT
 from fhir_service.exchange import Services
 from fhir_service.storage.audit_index import HOUR_US
 
@@ -17,14 +20,14 @@ def witnessed(services: Services, hours: Iterable[int]) -> frozenset[int]:
     folder = services.heartbeats
     if folder is None:
         return frozenset()
-    return frozenset(hour for hour in hours if _is_signed(services, folder, hour))
+    origin, key = checkpoint.parse_verifier_key(services.audit_key)
+    return frozenset(hour for hour in hours if _is_signed(folder, hour, origin, key))
 
 
-def _is_signed(services: Services, folder: Path, hour: int) -> bool:
-    path = folder / f"{hour}.checkpoint"
+def _is_signed(folder: Path, hour: int, origin: str, key: Ed25519PublicKey) -> bool:
+    path = folder / HEARTBEAT.format(hour=hour)
     if not path.is_file():
         return False
-    origin, key = checkpoint.parse_verifier_key(services.audit_key)
     with path.open("rb") as file:
         note = file.read(checkpoint.MAX_NOTE)
     try:

@@ -15,6 +15,7 @@ from consent.membership import Names as Called
 from consent.outline import provisions
 from consent.references import type_of
 from fhir_service.auth.closure import Closure, Closures
+from fhir_service.compliance import legible
 from fhir_service.compliance.explanation_codes import Code
 from fhir_service.compliance.ties import TYPES, Names, Tie, permit, ties
 from fhir_service.exchange import Services
@@ -130,6 +131,8 @@ class Relations:
             if stored is None or stored.deleted or stored.patient_key != known.key:
                 continue
             consent = self._read(stored)
+            if consent is None:
+                continue
             for provision in provisions(consent):
                 if f"{basis.path}.".startswith(f"{provision.path}."):
                     yield from permit(consent, provision, names, place)
@@ -145,8 +148,9 @@ class Relations:
         numbers = [types.number_of(one) for one in TYPES]
         for row in explanations.naming(snapshot, known.key, numbers, hashes):
             stored = resources.current(snapshot, row)
-            if stored is not None and not stored.deleted:
-                yield from ties(self._read(stored), names, self._repository.deployment)
+            told = None if stored is None or stored.deleted else self._read(stored)
+            if told is not None:
+                yield from ties(told, names, self._repository.deployment)
 
     def _hashes_of(self, names: Names) -> set[int]:
         """Return by what the mention index knows somebody."""
@@ -155,8 +159,9 @@ class Relations:
             self._hashes[names] = {mentions.hash_of(blind, one) for one in called}
         return self._hashes[names]
 
-    def _read(self, stored: Stored) -> dict[str, object]:
-        return fhir_json.loads_object(self._repository.body(self._snapshot, stored))
+    def _read(self, stored: Stored) -> dict[str, object] | None:
+        found = legible.body(self._repository, self._snapshot, stored)
+        return None if found is None else fhir_json.loads_object(found)
 
     def _names(self, who: _Who, at_us: int) -> Names:
         """Return what somebody was called; of a system, its organization's names."""
@@ -176,7 +181,7 @@ class Relations:
         start = Called(frozenset({name}), frozenset())
         try:
             closed = self._closures.closed(self._snapshot, start, at_us)
-        except OverflowError:
+        except (OverflowError, *legible.UNREADABLE):
             closed = Closure(names=start)
         known.append(closed)
         return closed.names.certain

@@ -16,6 +16,7 @@ from consent.audit.entry import (
     Outcome,
 )
 from consent.provisions import read_bytes
+from fhir_service.compliance import legible
 from fhir_service.compliance.alert_rules import WINDOW_US, Seen, network_of
 from fhir_service.compliance.explanation_codes import Code
 from fhir_service.exchange import Services
@@ -77,7 +78,7 @@ class Sight:
     def between(self, first: int, end: int) -> list[Seen]:
         """Return rows that follow one another, as far as they can be read."""
         found = habits.numbers(self._snapshot, first, end)
-        bodies = audit_search.leaves_between(self._snapshot, first, end)
+        bodies = leaves.between(self._snapshot, first, end)
         codes = explanations.codes(self._snapshot, first, end)
         return list(self._seen(found, bodies, codes))
 
@@ -98,7 +99,7 @@ class Sight:
     def _seen(
         self,
         found: Iterable[Numbers],
-        bodies: Mapping[int, bytes],
+        bodies: Mapping[int, object],
         codes: Mapping[int, int],
     ) -> Iterator[Seen]:
         for numbers in found:
@@ -180,11 +181,16 @@ class Sight:
                 yield stored, known.id
 
     def _is_broken(self, stored: Stored, patient_id: str) -> bool:
+        """Whether a version cannot be decided on: not even read, or with faults."""
+        repository = self._services.repository
+        body = legible.body(repository, self._snapshot, stored)
+        if body is None:
+            return True
         parsed = read_bytes(
-            self._services.repository.body(self._snapshot, stored),
+            body,
             reference="Consent",
             patient=f"Patient/{patient_id}",
-            deployment=self._services.repository.deployment,
+            deployment=repository.deployment,
         )
         return bool(parsed.faults)
 
@@ -203,8 +209,8 @@ def is_active(services: Services, snapshot: Snapshot, stored: Stored) -> bool:
     """Whether a version of a consent says that it is active."""
     if stored.deleted:
         return False
-    body = services.repository.body(snapshot, stored)
-    return fhir_json.loads_object(body).get("status") == "active"
+    body = legible.body(services.repository, snapshot, stored)
+    return body is not None and fhir_json.loads_object(body).get("status") == "active"
 
 
 def grounds(record: AuditRecord) -> frozenset[int]:

@@ -8,7 +8,8 @@ https://hl7.org/fhir/uv/phd/
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 from conformance.fhir_json import loads_foreign
 from consent.audit import entry
@@ -73,32 +74,51 @@ def take_upload(services: Services, delivery: Delivery, origin: Origin) -> Recei
     """
     found = parts(loads_foreign(delivery.raw or b""))
     delivery = replace(delivery, accounts=_accounts(found))
-    receipt, kept = Receipt(source=delivery.source), Kept()
-    seen: frozenset[bytes] = frozenset()
+    came, receipt = _Came(services, delivery, origin), Receipt(source=delivery.source)
+    before = _Taken(receipt, Kept(), frozenset())
     for first in range(0, len(found), _TRANSACTION):
-        some = found[first : first + _TRANSACTION]
-        is_last = first + _TRANSACTION >= len(found)
-
-        def work(
-            transaction: Transaction,
-            some: Sequence[Part | Refusal | OutOfScope] = some,
-            before: Kept = kept,
-            seen: frozenset[bytes] = seen,
-            is_last: bool = is_last,  # noqa: FBT001 - what the loop has now
-        ) -> tuple[Receipt, Kept, frozenset[bytes]]:
-            refused = Parts(delivery, services.repository.content_secret, seen)
-            upload = Upload(services, transaction, delivery, refused)
-            upload.run(some)
-            refused.keep(transaction, services.repository)
-            transaction.audit(upload.leaf(origin))
-            now = before.plus(upload)
-            if is_last:
-                now = keep(services, transaction, delivery, now)
-            return upload.receipt, now, refused.seen
-
-        account, kept, seen = services.database.write(work)
-        receipt.merge(account)
+        end = first + _TRANSACTION
+        some, is_last = found[first:end], end >= len(found)
+        work = partial(_take_some, came, before, some, is_last=is_last)
+        before = services.database.write(work)
+        receipt.merge(before.receipt)
     return receipt
+
+
+class _Came(NamedTuple):
+    """An upload, and where it goes."""
+
+    services: Services
+    delivery: Delivery
+    origin: Origin
+
+
+class _Taken(NamedTuple):
+    """What a transaction has done of an upload, and what the next one goes on from."""
+
+    receipt: Receipt
+    kept: Kept
+    seen: frozenset[bytes]
+
+
+def _take_some(
+    came: _Came,
+    before: _Taken,
+    some: Sequence[Part | Refusal | OutOfScope],
+    transaction: Transaction,
+    *,
+    is_last: bool,
+) -> _Taken:
+    services, delivery, origin = came
+    refused = Parts(delivery, services.repository.content_secret, before.seen)
+    upload = Upload(services, transaction, delivery, refused)
+    upload.run(some)
+    refused.keep(transaction, services.repository)
+    transaction.audit(upload.leaf(origin))
+    kept = before.kept.plus(upload)
+    if is_last:
+        kept = keep(services, transaction, delivery, kept)
+    return _Taken(upload.receipt, kept, refused.seen)
 
 
 def _accounts(found: Iterable[Part | Refusal | OutOfScope]) -> frozenset[str]:

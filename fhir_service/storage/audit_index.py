@@ -5,11 +5,10 @@ hundreds, in the background and before every question, so that an answer holds a
 was durable when it was asked. The index can be made anew from the log at any time.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Any
 
 from sqlalchemy import bindparam, insert, select, text
 
@@ -32,7 +31,7 @@ from fhir_service.storage.audit_tables import (
 from fhir_service.storage.audit_tree import add_tiles
 from fhir_service.storage.engine import Database, Snapshot, Transaction
 from fhir_service.storage.statement import Statement, columns_of
-from fhir_service.storage.tables import audit_entry, counter
+from fhir_service.storage.tables import counter
 
 INDEXED = "audit-indexed"
 """The counter of leaves that are in the index."""
@@ -62,14 +61,6 @@ class NameKind(IntEnum):
 Custodian = Callable[[Snapshot, bytes], str | None]
 """(snapshot, pseudonym) → `Organization/id` that manages the patient, or None."""
 
-_LEAVES = Statement(
-    select(audit_entry.c.leaf_index, audit_entry.c.leaf)
-    .where(
-        audit_entry.c.leaf_index >= bindparam("first"),
-        audit_entry.c.leaf_index < bindparam("before"),
-    )
-    .order_by(audit_entry.c.leaf_index)
-)
 _MARK = Statement(select(counter.c.value).where(counter.c.name == INDEXED))
 _NAME = Statement(
     select(audit_name.c.name_id).where(
@@ -186,7 +177,7 @@ class AuditIndex:
         if mark >= end:
             return mark
         met = _Names()
-        self._add(transaction, transaction.all(_LEAVES, first=mark, before=end), met)
+        self._add(transaction, leaves.between(transaction, mark, end), met)
         with suppress(ProofError, TypeError):
             # Without a leaf's hash, proofs of others are made from what is there.
             add_tiles(transaction, mark, end)
@@ -202,11 +193,13 @@ class AuditIndex:
         known.names.update(met.names)
         known.subjects.update(met.subjects)
 
-    def _add(self, transaction: Transaction, found: Sequence[Any], met: _Names) -> None:
+    def _add(
+        self, transaction: Transaction, found: Mapping[int, object], met: _Names
+    ) -> None:
         rows, patients, scopes = [], [], []
         tally: dict[tuple[int, int, int], list[int]] = {}
         scoped: dict[tuple[int, int, int, int], list[int]] = {}
-        for index, leaf in found:
+        for index, leaf in found.items():
             record = decoded(leaf)
             if record is None:
                 continue

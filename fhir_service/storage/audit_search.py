@@ -148,14 +148,6 @@ _SUBJECT = Statement(
 _LEAF = Statement(
     select(audit_entry.c.leaf).where(audit_entry.c.leaf_index == bindparam("at"))
 )
-_LEAVES = Statement(
-    select(audit_entry.c.leaf_index, audit_entry.c.leaf)
-    .where(
-        audit_entry.c.leaf_index >= bindparam("first"),
-        audit_entry.c.leaf_index < bindparam("before"),
-    )
-    .order_by(audit_entry.c.leaf_index)
-)
 
 _LEVELS: Mapping[str, str] = {
     "0": "r.outcome = 0",
@@ -434,12 +426,6 @@ def leaves(snapshot: Snapshot, indexes: Sequence[int]) -> dict[int, bytes]:
     """Return the stored bytes of rows, by their indexes."""
     found = ((index, leaf(snapshot, index)) for index in indexes)
     return {index: body for index, body in found if body is not None}
-
-
-def leaves_between(snapshot: Snapshot, first: int, before: int) -> dict[int, bytes]:
-    """Return the stored bytes of rows that follow one another."""
-    found = snapshot.all(_LEAVES, first=first, before=before)
-    return {int(index): stored(leaf) for index, leaf in found}
 
 
 def names(snapshot: Snapshot, kind: NameKind) -> list[str]:

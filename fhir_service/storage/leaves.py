@@ -7,8 +7,13 @@ verification, which names the row, and stops no index and no page.
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 
+from sqlalchemy import bindparam, select
+
 from consent.audit.entry import AuditRecord, decode
 from consent.audit.versions import EntryError
+from fhir_service.storage.engine import Snapshot
+from fhir_service.storage.statement import Statement
+from fhir_service.storage.tables import audit_entry
 
 END_US = 253_402_300_800_000_000
 """Microseconds from 1970 to the year 10000, where FHIR's instants end."""
@@ -17,6 +22,21 @@ MAX_STATUS = 999
 MAX_SEQ = 2**63 - 1
 
 Unseal = Callable[[bytes], bytes | None]
+
+_BETWEEN = Statement(
+    select(audit_entry.c.leaf_index, audit_entry.c.leaf)
+    .where(
+        audit_entry.c.leaf_index >= bindparam("first"),
+        audit_entry.c.leaf_index < bindparam("before"),
+    )
+    .order_by(audit_entry.c.leaf_index)
+)
+
+
+def between(snapshot: Snapshot, first: int, before: int) -> dict[int, object]:
+    """Return the leaves of rows that follow one another, as they are stored."""
+    found = snapshot.all(_BETWEEN, first=first, before=before)
+    return {int(index): leaf for index, leaf in found}
 
 
 def read(leaf: object, unseal: Unseal) -> AuditRecord | None:

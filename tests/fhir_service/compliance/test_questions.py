@@ -6,6 +6,8 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import update
 from worlds import (
     RESTING,
     Clinic,
@@ -23,11 +25,14 @@ from worlds import (
 )
 
 from conformance.issues import FHIRError, IssueType
+from consent.audit.checkpoint import Checkpoint, CheckpointError, sign
 from consent.audit.entry import Interaction
+from consent.audit.merkle import Frontier
 from consent.decision import DefaultPolicy
 from consent.labels import LABELLER_VERSION
 from consent.part_2 import ATTESTED
 from consent.policy_version import policy_version
+from fhir_service import audit_trail
 from fhir_service.auth.token_hash import token_hash
 from fhir_service.compliance.officer import Officer
 from fhir_service.compliance.questions import QUESTIONS, Asked, ask
@@ -44,6 +49,8 @@ from fhir_service.compliance.rows import Reader, asked, caught_up
 from fhir_service.policy_trail import record_policy
 from fhir_service.storage import audit_log, break_glass
 from fhir_service.storage.break_glass import BreakGlass
+from fhir_service.storage.statement import Statement
+from fhir_service.storage.tables import audit_head
 from mappings.vendors.zigbee2mqtt.device import ZIGBEE_ADDRESS
 
 ZONE = ZoneInfo("Europe/Madrid")
@@ -573,6 +580,31 @@ def test_q19_an_hour_in_which_the_service_signed_that_nothing_happened(clinic):
     told = [(row["hours"], row["witnessed"], row["unwitnessed"]) for row in rows]
     assert told == [(3, 1, 2)]
     assert clinic.world.verified().is_intact
+
+
+@pytest.mark.parametrize("is_note_forged", [True, False])
+def test_q19_a_head_that_was_put_there_gets_no_signature(clinic, is_note_forged):
+    deployment, clock = clinic.world.deployment, clinic.world.clock
+    frontier = Frontier()
+    frontier.append(bytes(32))
+    made = Checkpoint(
+        origin=audit_trail.origin_of(deployment.keys),
+        size=1,
+        root=frontier.root(),
+        time_us=clock(),
+    )
+    changed = {"frontier": frontier.to_bytes()}
+    if is_note_forged:
+        changed["note"] = sign(made, Ed25519PrivateKey.generate()).decode()
+    deployment.database.write(
+        lambda job: job.run(Statement(update(audit_head).values(**changed)))
+    )
+    clock.us += HOUR_US
+
+    with pytest.raises(CheckpointError):
+        deployment.checkpoint_writer()._export()
+
+    assert not (deployment.checkpoints / "heartbeats").exists()
 
 
 def test_q19_an_hour_with_a_row_has_no_heartbeat(clinic):

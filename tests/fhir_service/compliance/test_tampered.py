@@ -15,16 +15,19 @@ from worlds import Clinic, furnish, heart_rate, opened_world
 from consent.audit.entry import AuditRecord, Basis, BasisKind, encode
 from fhir_service import audit_trail
 from fhir_service.auth.users import Role
-from fhir_service.compliance.alerts import Alerter
+from fhir_service.compliance.alerts import Alerter, open_alerts
 from fhir_service.compliance.integrity import LogKey, examine
-from fhir_service.compliance.progress import explained
+from fhir_service.compliance.officer import Officer
+from fhir_service.compliance.progress import explained, progress
+from fhir_service.compliance.rows import Reader
 from fhir_service.storage.audit_index import indexed_up_to
 from fhir_service.storage.statement import Statement
-from fhir_service.storage.tables import audit_entry
+from fhir_service.storage.tables import audit_entry, resource
 
 _AT = audit_entry.c.leaf_index == bindparam("at")
 ALTER = Statement(update(audit_entry).where(_AT).values(leaf=bindparam("new")))
 HASH = Statement(update(audit_entry).where(_AT).values(leaf_hash=bindparam("new")))
+BODIES = Statement(update(resource).values(body=bindparam("new")))
 REMOVE = Statement(delete(audit_entry).where(_AT))
 INSERT = Statement(
     insert(audit_entry).values(
@@ -232,6 +235,20 @@ def test_older_rows_follow_past_altered_ones(watched):
     pages = watched.all_found("AuditEvent?agent=ehr&subtype=search&_count=1", headers)
 
     assert [one["id"].partition("-")[0] for one in pages] == [str(at - 2)]
+
+
+def test_a_resource_that_was_altered_stops_no_explanation_and_no_alert(watched):
+    services = watched.world.deployment.services
+    run(watched, BODIES, new=b"altered")
+    clinic_asks_again(watched)
+
+    watched_on(watched)
+
+    with services.database.read() as snapshot:
+        assert not progress(snapshot).is_behind
+        reader = Reader(services, snapshot, Officer(user="root", organizations=None))
+        kinds = {one.kind for one in open_alerts(reader)}
+    assert "consent-indeterminate" in kinds
 
 
 def test_what_is_hidden_by_another_hash_is_not_proved(clinic):

@@ -17,7 +17,8 @@ from consent.audit.entry import AuditRecord, Interaction, Outcome, encode
 from fhir_service.auth.events import AuthEvent, AuthEventKind
 from fhir_service.logs import describe
 from fhir_service.storage import audit_log
-from fhir_service.storage.audit_index import HOUR_US, AuditIndex
+from fhir_service.storage.audit_counting import HOUR_US
+from fhir_service.storage.audit_index import AuditIndex
 from fhir_service.storage.body import RequestSeal
 from fhir_service.storage.engine import Database
 from fhir_service.storage.keys import Keys

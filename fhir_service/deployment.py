@@ -120,7 +120,9 @@ class Deployment:
         """Return what explains, alerts and delivers while the service runs."""
         services, keys = self.services, self.keys
         key = LogKey(
-            origin=audit_trail.origin_of(keys), public=keys.audit_signing.public_key()
+            origin=audit_trail.origin_of(keys),
+            public=keys.audit_signing.public_key(),
+            digest=services.digest,
         )
         alerter = Alerter(services)
         return Watch(
@@ -323,7 +325,8 @@ def _assemble(  # noqa: PLR0913, PLR0917 - the parts that meet here
         audit_key=verifier_key(
             audit_trail.origin_of(keys), keys.audit_signing.public_key()
         ),
-        audit_index=AuditIndex(pseudonyms.custodian),
+        audit_index=AuditIndex(pseudonyms.custodian, blind.seal),
+        digest=blind.seal,
         pseudonyms=pseudonyms,
         raw_lifetime_us=settings.raw_payload_days * DAY_US,
         update_creates=settings.update_creates,

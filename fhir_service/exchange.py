@@ -24,6 +24,7 @@ from fhir_service.rest.message import Header, Request, Response
 from fhir_service.rest.refusals import MAX_QUERY, status_of
 from fhir_service.rest.rendered import RenderedPages
 from fhir_service.storage.audit_index import AuditIndex
+from fhir_service.storage.audit_seals import Digest
 from fhir_service.storage.body import RequestSeal
 from fhir_service.storage.engine import Database, Snapshot, Transaction
 from fhir_service.storage.pseudonyms import Pseudonyms
@@ -55,6 +56,7 @@ class Services:
         page_lifetime_s: How long the link to a next page holds.
         audit_key: The log's public key, as signed notes write it.
         audit_index: Brings the log's index up to its end.
+        digest: Keyed, of what is derived from the log.
         pseudonyms: Who is behind a pseudonym of the log.
         raw_lifetime_us: How long raw payloads are kept; 0 for not at all.
         update_creates: Whether an update of what does not exist creates it.
@@ -80,6 +82,7 @@ class Services:
     page_lifetime_s: int
     audit_key: str
     audit_index: AuditIndex
+    digest: Digest
     pseudonyms: Pseudonyms
     raw_lifetime_us: int = 0
     pages: RenderedPages = field(default_factory=RenderedPages)

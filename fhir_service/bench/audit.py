@@ -51,6 +51,8 @@ INDEX_TABLES = (
     "audit_patient",
     "audit_scope",
     "audit_tally",
+    "audit_scope_tally",
+    "audit_seal",
     "audit_tile",
 )
 """Tables, each with its own indexes; the few names are not counted."""

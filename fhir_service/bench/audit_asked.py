@@ -17,8 +17,8 @@ from fhir_service.compliance.audit_events import events
 from fhir_service.compliance.questions import QUESTIONS, Asked
 from fhir_service.compliance.reports.report import Period
 from fhir_service.compliance.rows import Reader
-from fhir_service.storage import audit_search
-from fhir_service.storage.audit_search import AuditFilter
+from fhir_service.storage import audit_search, audit_tallies
+from fhir_service.storage.audit_filter import AuditFilter
 
 DAY_US, WEEK_US = 24 * HOUR_US, 168 * HOUR_US
 YEAR_US = 365 * DAY_US
@@ -105,7 +105,7 @@ def _count(filter_of: FilterOf) -> Ask:
 
 
 def _chart(filter_of: FilterOf, width_us: int) -> Ask:
-    return lambda reader, at: audit_search.histogram(
+    return lambda reader, at: audit_tallies.histogram(
         reader.snapshot, reader.scoped(filter_of(at)), width_us=width_us
     )
 

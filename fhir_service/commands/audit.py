@@ -52,6 +52,7 @@ def examine(deployment: Deployment, elsewhere: Path | None = None) -> Report:
     key = LogKey(
         origin=audit_trail.origin_of(deployment.keys),
         public=deployment.keys.audit_signing.public_key(),
+        digest=deployment.services.digest,
     )
     return integrity.examine(
         deployment.database, key, deployment.checkpoints, elsewhere

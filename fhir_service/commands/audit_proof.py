@@ -17,7 +17,7 @@ from fhir_service.compliance.officer import Officer
 from fhir_service.compliance.rows import Reader, asked, caught_up
 from fhir_service.deployment import Deployment, opened
 from fhir_service.settings import Settings
-from fhir_service.storage.audit_search import AuditFilter
+from fhir_service.storage.audit_filter import AuditFilter
 
 MAX_ROWS = 10_000
 """Rows of one bundle; each has about twenty hashes."""

@@ -12,8 +12,8 @@ from consent.audit.entry import Outcome
 from fhir_service.compliance import zones
 from fhir_service.compliance.rows import Reader
 from fhir_service.compliance.zones import DAY_US, HOUR_US
-from fhir_service.storage import audit_search
-from fhir_service.storage.audit_search import AuditFilter
+from fhir_service.storage import audit_tallies
+from fhir_service.storage.audit_filter import AuditFilter
 
 WIDTH, HEIGHT, FLOOR = 720, 180, 160
 """Of the picture, and where its bars stand, in its own units."""
@@ -110,7 +110,7 @@ class Chart:
 
 def chart(reader: Reader, asked: AuditFilter, zone: tzinfo) -> Chart:
     """Return the bars of a question, whatever outcome it asks for."""
-    span = audit_search.span(reader.snapshot)
+    span = audit_tallies.span(reader.snapshot)
     if span is None:
         return Chart(unit="day", bars=(), totals=_counts(()), highest=0)
     since = span[0] if asked.since_us is None else asked.since_us
@@ -143,7 +143,7 @@ def _counted(
     reader: Reader, asked: AuditFilter, since: int, until: int
 ) -> Mapping[str, int]:
     part = replace(asked, since_us=since, until_us=until)
-    found = audit_search.histogram(reader.snapshot, part, width_us=_WHOLE_US)
+    found = audit_tallies.histogram(reader.snapshot, part, width_us=_WHOLE_US)
     return _counts((one.outcome, one.events) for one in found)
 
 

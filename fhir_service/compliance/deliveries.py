@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from consent.audit.entry import Interaction
 from fhir_service.compliance.rows import Reader
 from fhir_service.storage import quarantines
-from fhir_service.storage.audit_search import AuditFilter
+from fhir_service.storage.audit_filter import AuditFilter
 
 NEWEST = 1_000
 """Deliveries whose receipts are added up."""

@@ -135,7 +135,8 @@ class Explainer:
             if first >= end:
                 return first
             rows = self._explained(snapshot, range(first, end))
-        database.write(lambda job: explanations.put(job, first, end, rows))
+        digest = self._services.digest
+        database.write(lambda job: explanations.put(job, first, end, rows, digest))
         return end
 
     def explain(self, snapshot: Snapshot, leaf_index: int) -> Explanation | None:

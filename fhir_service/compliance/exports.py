@@ -18,7 +18,7 @@ from fhir_service.compliance.audit_events import events
 from fhir_service.compliance.rows import Reader, Row
 from fhir_service.compliance.zones import shown
 from fhir_service.storage import audit_log
-from fhir_service.storage.audit_search import AuditFilter
+from fhir_service.storage.audit_filter import AuditFilter
 
 MAX_ROWS = 10_000
 """Rows of one file."""

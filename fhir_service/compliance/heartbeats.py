@@ -12,7 +12,7 @@ from consent.audit import checkpoint
 from consent.audit.checkpoint import CheckpointError
 from fhir_service.audit_trail import HEARTBEAT
 from fhir_service.exchange import Services
-from fhir_service.storage.audit_index import HOUR_US
+from fhir_service.storage.audit_counting import HOUR_US
 
 
 def witnessed(services: Services, hours: Iterable[int]) -> frozenset[int]:

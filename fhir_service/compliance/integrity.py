@@ -3,6 +3,7 @@
 https://www.rfc-editor.org/rfc/rfc9162
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -15,16 +16,25 @@ from consent.audit.checkpoint import CheckpointError
 from consent.audit.merkle import TreeHead
 from consent.audit.verification import Finding, Kind, Report
 from consent.audit.verification import verify as verify_rows
-from fhir_service.storage import audit_log, audit_reindex
+from fhir_service.storage import audit_log, audit_reindex, explanations
+from fhir_service.storage.audit_seals import Digest
 from fhir_service.storage.engine import Database, Snapshot
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LogKey:
-    """By what a checkpoint of this log is known."""
+    """By what is known that something is of this log.
+
+    Attributes:
+        origin: The log's name in its checkpoints.
+        public: Verifies their signatures.
+        digest: Keyed, of what is derived from the log.
+
+    """
 
     origin: str
     public: Ed25519PublicKey
+    digest: Digest
 
 
 def examine(
@@ -57,7 +67,7 @@ def examine(
             origin=key.origin,
             public_key=key.public,
         )
-        of_index = _index_faults(snapshot) if report.is_intact else []
+        of_index = list(_index_faults(snapshot, key.digest)) if report.is_intact else []
     return _with(report, [*of_head, *faults, *of_index])
 
 
@@ -106,16 +116,25 @@ def told(report: Report) -> str:
     return "\n".join([*lines, f"The log is NOT whole.{place}"])
 
 
-def _index_faults(snapshot: Snapshot) -> list[Finding]:
-    """Return where the index does not say what the log says."""
-    row = audit_reindex.first_difference(snapshot)
-    if row is None:
-        return []
-    sentence = (
-        f"The index of the log was altered: it does not say of row {row} what the log "
-        "says. `fhir-service audit reindex` makes it anew; the log itself is whole."
-    )
-    return [Finding(kind=Kind.INDEX, index=row, sentence=sentence)]
+_ANEW = "`fhir-service audit reindex` makes it anew; the log itself is whole."
+
+
+def _index_faults(snapshot: Snapshot, digest: Digest) -> Iterator[Finding]:
+    """Yield where index or explanations are not what the service made of the log."""
+    row = audit_reindex.first_difference(snapshot, digest)
+    if row is not None:
+        sentence = (
+            "The index of the log was altered: it does not say of row "
+            f"{row} what the log says. {_ANEW}"
+        )
+        yield Finding(kind=Kind.INDEX, index=row, sentence=sentence)
+    row = explanations.first_altered(snapshot, digest)
+    if row is not None:
+        sentence = (
+            "The explanations of accesses were altered: those from row "
+            f"{row} on are not those that were found. {_ANEW}"
+        )
+        yield Finding(kind=Kind.INDEX, index=row, sentence=sentence)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

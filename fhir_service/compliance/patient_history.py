@@ -14,7 +14,7 @@ from fhir_service.compliance.rows import Reader, Row
 from fhir_service.explaining.asking import Asking, Place, answer
 from fhir_service.rest.instant import fhir_instant
 from fhir_service.storage import history, past, patients, rows, types
-from fhir_service.storage.audit_search import AuditFilter
+from fhir_service.storage.audit_filter import AuditFilter
 from fhir_service.storage.engine import Snapshot
 from fhir_service.storage.patients import PatientState
 

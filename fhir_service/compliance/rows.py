@@ -13,7 +13,7 @@ from consent.audit.entry import AuditRecord, Interaction, Outcome
 from fhir_service.compliance.officer import Officer
 from fhir_service.exchange import Services
 from fhir_service.storage import audit_search, leaves
-from fhir_service.storage.audit_search import AuditFilter
+from fhir_service.storage.audit_filter import AuditFilter
 from fhir_service.storage.body import BodyError
 from fhir_service.storage.engine import Snapshot, Transaction
 from fhir_service.storage.keys import DataKeyError

@@ -18,7 +18,7 @@ from consent.audit.audit_event import PATTERNS
 from consent.audit.entry import Interaction, Outcome
 from fhir_service.compliance.zones import at, typed
 from fhir_service.rest.instant import fhir_instant
-from fhir_service.storage.audit_search import AuditFilter
+from fhir_service.storage.audit_filter import AuditFilter
 
 MAX_VALUE = 256
 """Characters of one filter."""

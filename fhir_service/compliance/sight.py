@@ -30,7 +30,7 @@ from fhir_service.storage import (
     rows,
     types,
 )
-from fhir_service.storage.audit_index import HOUR_US
+from fhir_service.storage.audit_counting import HOUR_US
 from fhir_service.storage.engine import Snapshot
 from fhir_service.storage.habits import Numbers, Subject
 from fhir_service.storage.resources import Stored

@@ -28,7 +28,7 @@ from fhir_service.rest.bundle import Link, searchset
 from fhir_service.rest.message import Response
 from fhir_service.rest.paging import seal_numbers, unseal_numbers
 from fhir_service.rest.parameters import Pair, parameters
-from fhir_service.storage.audit_search import AuditFilter
+from fhir_service.storage.audit_filter import AuditFilter
 from fhir_service.storage.engine import Snapshot
 
 PAGE = "_page"

@@ -30,6 +30,7 @@ class IntegrityPages:
         self._key = LogKey(
             origin=audit_trail.origin_of(keys),
             public=keys.audit_signing.public_key(),
+            digest=desk.deployment.services.digest,
         )
 
     def add_to(self, blueprint: Blueprint) -> None:

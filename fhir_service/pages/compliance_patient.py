@@ -12,7 +12,7 @@ from fhir_service.compliance import patient_history
 from fhir_service.compliance.exports import basis_words
 from fhir_service.compliance.zones import typed
 from fhir_service.pages.compliance_desk import Desk, Visit
-from fhir_service.storage.audit_search import AuditFilter
+from fhir_service.storage.audit_filter import AuditFilter
 
 ACCESSES: Final = 50
 """Accesses of the timeline; the search has all of them."""

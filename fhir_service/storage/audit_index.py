@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import NamedTuple
 
 from sqlalchemy import bindparam, insert, select, text
 
@@ -18,9 +19,11 @@ from consent.audit.entry import (
     AuditRecord,
     BasisKind,
 )
-from consent.audit.merkle import ProofError
-from fhir_service.storage import counters, leaves
+from consent.audit.merkle import ProofError, leaf_hash
+from fhir_service.storage import audit_seals, counters, leaves
+from fhir_service.storage.audit_counting import HOUR_US, Counting
 from fhir_service.storage.audit_log import head
+from fhir_service.storage.audit_seals import Derived, Digest, Rows, Seal, Sealed
 from fhir_service.storage.audit_tables import (
     audit_name,
     audit_patient,
@@ -36,13 +39,18 @@ from fhir_service.storage.tables import counter
 INDEXED = "audit-indexed"
 """The counter of leaves that are in the index."""
 
+_NAME_COUNTER, _SUBJECTS = "audit-name", "audit-subject"
+
 CHUNK = 100
 """Leaves of one job of the writer: some twenty milliseconds at most in a large log."""
 
-HOUR_US = 3_600_000_000
 MAX_COUNT = 32_767
-EVERYBODY = 0
-"""The scope of a row that concerns no organisation."""
+EVERYBODYS = -1
+"""The custodian of a row that concerns no organisation: every officer may see it."""
+
+BLOCK_BITS = 15
+"""A block is 2^15 rows: few enough to be sorted in milliseconds, and enough that rows
+of one value share it."""
 
 
 class NameKind(IntEnum):
@@ -83,9 +91,9 @@ _ADD_SUBJECT = Statement(
 ROW_COLUMNS = (
     "leaf_index",
     "time",
-    "interaction",
-    "outcome",
-    "status",
+    "block",
+    "subject_id",
+    "custodian_id",
     "user_id",
     "client_id",
     "organisation_id",
@@ -94,9 +102,12 @@ ROW_COLUMNS = (
     "reason_id",
     "basis_id",
     "address_id",
-    "patients",
     "released",
     "written",
+    "interaction",
+    "outcome",
+    "status",
+    "patients",
 )
 _ADD_ROW = Statement(insert(audit_row).values(**columns_of(ROW_COLUMNS)))
 _PATIENT_COLUMNS = ("subject_id", "leaf_index")
@@ -105,11 +116,12 @@ _SCOPE_COLUMNS = ("organisation_id", "leaf_index")
 _ADD_SCOPE = Statement(insert(audit_scope).values(**columns_of(_SCOPE_COLUMNS)))
 _TALLY = Statement(
     text(
-        "INSERT INTO audit_tally (hour, interaction, outcome, events, released, "
-        "first_leaf, last_leaf) "
-        "VALUES (:hour, :interaction, :outcome, :events, :released, :first, :last) "
-        "ON CONFLICT (hour, interaction, outcome) DO UPDATE SET "
+        "INSERT INTO audit_tally (hour, interaction, outcome, events, resources, "
+        "released, first_leaf, last_leaf) VALUES "
+        "(:hour, :interaction, :outcome, :events, :resources, :released, :first, :last)"
+        " ON CONFLICT (hour, interaction, outcome) DO UPDATE SET "
         "events = audit_tally.events + excluded.events, "
+        "resources = audit_tally.resources + excluded.resources, "
         "released = audit_tally.released + excluded.released, "
         "first_leaf = CASE WHEN excluded.first_leaf < audit_tally.first_leaf "
         "THEN excluded.first_leaf ELSE audit_tally.first_leaf END, "
@@ -117,15 +129,14 @@ _TALLY = Statement(
         "THEN excluded.last_leaf ELSE audit_tally.last_leaf END"
     )
 )
-
-
 _SCOPE_TALLY = Statement(
     text(
         "INSERT INTO audit_scope_tally (organisation_id, hour, interaction, outcome, "
-        "events, released) "
-        "VALUES (:organisation, :hour, :interaction, :outcome, :events, :released) "
-        "ON CONFLICT (organisation_id, hour, interaction, outcome) DO UPDATE SET "
+        "events, resources, released) VALUES "
+        "(:organisation, :hour, :interaction, :outcome, :events, :resources, :released)"
+        " ON CONFLICT (organisation_id, hour, interaction, outcome) DO UPDATE SET "
         "events = audit_scope_tally.events + excluded.events, "
+        "resources = audit_scope_tally.resources + excluded.resources, "
         "released = audit_scope_tally.released + excluded.released"
     )
 )
@@ -148,11 +159,13 @@ class AuditIndex:
 
     Args:
         custodian: Tells who manages the patient behind a pseudonym.
+        digest: Keyed, of what is indexed.
 
     """
 
-    def __init__(self, custodian: Custodian) -> None:
+    def __init__(self, custodian: Custodian, digest: Digest) -> None:
         self._custodian = custodian
+        self._digest = digest
         self._known = _Names()
 
     def catch_up(self, database: Database) -> int:
@@ -177,13 +190,39 @@ class AuditIndex:
         if mark >= end:
             return mark
         met = _Names()
-        self._add(transaction, leaves.between(transaction, mark, end), met)
+        found = leaves.between(transaction, mark, end)
+        derived = self._add(transaction, found, met)
+        self._seal(transaction, mark, end, derived._replace(leaves=_hashed(found)))
         with suppress(ProofError, TypeError):
             # Without a leaf's hash, proofs of others are made from what is there.
             add_tiles(transaction, mark, end)
         counters.put(transaction, INDEXED, end)
         transaction.after_commit(lambda: self._remember(met))
         return end
+
+    def _seal(
+        self,
+        transaction: Transaction,
+        first: int,
+        end: int,
+        derived: Derived,
+    ) -> None:
+        """Seal what was indexed, and the names that came with it."""
+        bounds = Seal(
+            first=first,
+            before=end,
+            name_id=counters.current(transaction, _NAME_COUNTER),
+            subject_id=counters.current(transaction, _SUBJECTS),
+            digest=b"",
+        )
+        before = audit_seals.last(transaction, Sealed.INDEX)
+        of = derived.sealed(
+            bounds,
+            audit_seals.names(transaction, before, bounds),
+            audit_seals.subjects(transaction, before, bounds),
+        )
+        seal = bounds._replace(digest=self._digest(of))
+        audit_seals.put(transaction, Sealed.INDEX, seal)
 
     def _remember(self, met: _Names) -> None:
         """Keep what was looked up, once it is durable."""
@@ -195,10 +234,10 @@ class AuditIndex:
 
     def _add(
         self, transaction: Transaction, found: Mapping[int, object], met: _Names
-    ) -> None:
+    ) -> Derived:
+        """Index leaves; return what was stored for them."""
         rows, patients, scopes = [], [], []
-        tally: dict[tuple[int, int, int], list[int]] = {}
-        scoped: dict[tuple[int, int, int, int], list[int]] = {}
+        counted = Counting()
         for index, leaf in found.items():
             record = decoded(leaf)
             if record is None:
@@ -207,35 +246,29 @@ class AuditIndex:
                 self._subject(transaction, met, one)
                 for one in dict.fromkeys(record.patients)
             ]
-            row = self._row(transaction, met, index, record)
-            rows.append(row)
-            patients += [(subject, index) for subject, _ in subjects]
-            of_scope = _scopes(row[7], [one for _, one in subjects])
-            scopes += [(organisation, index) for organisation in of_scope]
-            _count(tally, index, record)
-            _count_scopes(scoped, of_scope, record)
+            names = self._names(transaction, met, record)
+            actor, custodians = names[2], [one for _, one in subjects]
+            scope = scope_of(actor, custodians)
+            first = subjects[0][0] if subjects else 0
+            rows.append(_row(index, record, (first, scope.custodian), names))
+            patients += [(subject, index) for subject, _ in subjects[1:]]
+            scopes += [(organisation, index) for organisation in scope.further]
+            what = record.time_us // HOUR_US, rows[-1][-4], rows[-1][-3]
+            counted.add(index, what, len(record.disclosed), actor, custodians)
         transaction.copy(_ADD_ROW, "audit_row", ROW_COLUMNS, rows)
         transaction.copy(_ADD_PATIENT, "audit_patient", _PATIENT_COLUMNS, patients)
         transaction.copy(_ADD_SCOPE, "audit_scope", _SCOPE_COLUMNS, scopes)
-        transaction.run_many(_TALLY, [(*at, *tally[at]) for at in tally])
-        transaction.run_many(_SCOPE_TALLY, [(*at, *scoped[at]) for at in scoped])
+        whole, of_scopes = counted.whole, counted.scopes
+        transaction.run_many(_TALLY, [(*at, *whole[at]) for at in whole])
+        transaction.run_many(_SCOPE_TALLY, [(*at, *of_scopes[at]) for at in of_scopes])
+        return Derived(rows, patients, scopes, ())
 
-    def _row(
-        self, transaction: Transaction, met: _Names, index: int, record: AuditRecord
+    def _names(
+        self, transaction: Transaction, met: _Names, record: AuditRecord
     ) -> tuple[int, ...]:
-        return (
-            index,
-            record.time_us,
-            INTERACTION_CODE[record.interaction],
-            OUTCOME_CODE[record.outcome],
-            record.status,
-            *(
-                self._name(transaction, met, at) if at[1] else 0
-                for at in _words(record)
-            ),
-            min(len(record.patients), MAX_COUNT),
-            len(record.disclosed),
-            len(record.written),
+        """Return the numbers of a row's names, in the order of `ROW_COLUMNS`."""
+        return tuple(
+            self._name(transaction, met, at) if at[1] else 0 for at in _words(record)
         )
 
     def _name(
@@ -247,7 +280,7 @@ class AuditIndex:
             kind, word = int(at[0]), at[1]
             found = transaction.one(_NAME, kind=kind, text=word)
             if found is None:
-                number = counters.take(transaction, "audit-name")
+                number = counters.take(transaction, _NAME_COUNTER)
                 transaction.run(_ADD_NAME, name_id=number, kind=kind, text=word)
             else:
                 number = int(found[0])
@@ -278,7 +311,7 @@ class AuditIndex:
             if custodian is None
             else self._name(transaction, met, (NameKind.ORGANISATION, custodian))
         )
-        number = counters.take(transaction, "audit-subject")
+        number = counters.take(transaction, _SUBJECTS)
         transaction.run(
             _ADD_SUBJECT,
             subject_id=number,
@@ -327,40 +360,60 @@ def ground(record: AuditRecord) -> str:
     return ""
 
 
-def _scopes(actor: int, custodians: Iterable[int]) -> set[int]:
-    """Return the organisations whose officers may see a row."""
-    concerned = {one for one in (actor, *custodians) if one}
-    return concerned or {EVERYBODY}
+def _hashed(found: Mapping[int, object]) -> Rows:
+    """Return the hashes of what was indexed, as it was then."""
+    return [(index, leaf_hash(leaves.stored(leaf))) for index, leaf in found.items()]
 
 
-def _count_scopes(
-    scoped: dict[tuple[int, int, int, int], list[int]],
-    organisations: Iterable[int],
+class Scope(NamedTuple):
+    """Whose officers may see a row, beside the actor's.
+
+    Attributes:
+        custodian: One organisation; 0 for none, `EVERYBODYS` where nobody is concerned.
+        further: The others.
+
+    """
+
+    custodian: int
+    further: tuple[int, ...]
+
+
+def scope_of(actor: int, custodians: Iterable[int]) -> Scope:
+    """Return whose officers may see a row.
+
+    Args:
+        actor: The organisation that acted, or 0.
+        custodians: Those of its patients, 0 where none is known.
+
+    """
+    others = sorted({one for one in custodians if one not in {0, actor}})
+    if others:
+        return Scope(others[0], tuple(others[1:]))
+    return Scope(0 if actor else EVERYBODYS, ())
+
+
+def block_of(index: int) -> int:
+    """Return the block in which a row lies."""
+    return index >> BLOCK_BITS
+
+
+def _row(
+    index: int,
     record: AuditRecord,
-) -> None:
-    for organisation in organisations:
-        at = (
-            organisation,
-            record.time_us // HOUR_US,
-            INTERACTION_CODE[record.interaction],
-            OUTCOME_CODE[record.outcome],
-        )
-        events, released = scoped.get(at, (0, 0))
-        scoped[at] = [events + 1, released + len(record.disclosed)]
-
-
-def _count(
-    tally: dict[tuple[int, int, int], list[int]], index: int, record: AuditRecord
-) -> None:
-    at = (
-        record.time_us // HOUR_US,
+    whose: tuple[int, int],
+    names: tuple[int, ...],
+) -> tuple[int, ...]:
+    """Return a row of the index, in the order of `ROW_COLUMNS`."""
+    return (
+        index,
+        record.time_us,
+        block_of(index),
+        *whose,
+        *names,
+        len(record.disclosed),
+        len(record.written),
         INTERACTION_CODE[record.interaction],
         OUTCOME_CODE[record.outcome],
+        record.status,
+        min(len(record.patients), MAX_COUNT),
     )
-    events, released, first, last = tally.get(at, (0, 0, index, index))
-    tally[at] = [
-        events + 1,
-        released + len(record.disclosed),
-        min(first, index),
-        max(last, index),
-    ]

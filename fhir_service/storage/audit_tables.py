@@ -32,9 +32,14 @@ audit_row = Table(
     metadata,
     Column("leaf_index", Big, primary_key=True, autoincrement=False),
     Column("time", Big, nullable=False),
-    Column("interaction", SmallInteger, nullable=False),
-    Column("outcome", SmallInteger, nullable=False),
-    Column("status", SmallInteger, nullable=False),
+    Column("block", Integer, nullable=False, comment="of rows, so that indexes fold"),
+    Column("subject_id", Integer, nullable=False, comment="the first patient; 0: none"),
+    Column(
+        "custodian_id",
+        Integer,
+        nullable=False,
+        comment="an organisation that may see it beside the actor's; -1: everybody",
+    ),
     Column("user_id", Integer, nullable=False, comment="0 for none"),
     Column("client_id", Integer, nullable=False),
     Column("organisation_id", Integer, nullable=False),
@@ -43,17 +48,33 @@ audit_row = Table(
     Column("reason_id", Integer, nullable=False),
     Column("basis_id", Integer, nullable=False, comment="the first consent or overlay"),
     Column("address_id", Integer, nullable=False),
-    Column("patients", SmallInteger, nullable=False, comment="how many, at most 32767"),
     Column("released", Integer, nullable=False, comment="versions that left"),
     Column("written", Integer, nullable=False, comment="versions that were stored"),
+    Column("interaction", SmallInteger, nullable=False),
+    Column("outcome", SmallInteger, nullable=False),
+    Column("status", SmallInteger, nullable=False),
+    Column("patients", SmallInteger, nullable=False, comment="how many, at most 32767"),
 )
-Index(None, audit_row.c.user_id, audit_row.c.leaf_index)
-Index(None, audit_row.c.client_id, audit_row.c.leaf_index)
-Index(None, audit_row.c.organisation_id, audit_row.c.leaf_index)
-Index(None, audit_row.c.interaction, audit_row.c.leaf_index)
-Index(None, audit_row.c.purpose_id, audit_row.c.leaf_index)
-Index(None, audit_row.c.basis_id, audit_row.c.leaf_index)
-Index(None, audit_row.c.outcome, audit_row.c.leaf_index)
+"""Each index has a value and a block of rows, so that PostgreSQL keeps the rows of both
+as one list of places; SQLite's indexes end with the row in any case."""
+Index(None, audit_row.c.subject_id, audit_row.c.block)
+Index(None, audit_row.c.custodian_id, audit_row.c.block)
+Index(None, audit_row.c.user_id, audit_row.c.block)
+Index(None, audit_row.c.client_id, audit_row.c.block)
+Index(None, audit_row.c.organisation_id, audit_row.c.block)
+Index(None, audit_row.c.type_id, audit_row.c.block)
+Index(None, audit_row.c.purpose_id, audit_row.c.block)
+Index(None, audit_row.c.basis_id, audit_row.c.block)
+Index(None, audit_row.c.address_id, audit_row.c.block)
+Index(None, audit_row.c.interaction, audit_row.c.block)
+Index(None, audit_row.c.outcome, audit_row.c.block)
+Index(
+    None,
+    audit_row.c.reason_id,
+    audit_row.c.block,
+    sqlite_where=audit_row.c.reason_id > 0,
+    postgresql_where=audit_row.c.reason_id > 0,
+)
 
 audit_subject = Table(
     "audit_subject",
@@ -70,19 +91,22 @@ audit_patient = Table(
     metadata,
     Column("subject_id", Integer, nullable=False),
     Column("leaf_index", Big, nullable=False),
-    PrimaryKeyConstraint("subject_id", "leaf_index"),
+    PrimaryKeyConstraint("leaf_index", "subject_id"),
+    comment="the patients of a row behind the first",
     sqlite_with_rowid=False,
 )
+Index(None, audit_patient.c.subject_id, audit_patient.c.leaf_index)
 
 audit_scope = Table(
     "audit_scope",
     metadata,
-    Column("organisation_id", Integer, nullable=False, comment="0: of nobody's"),
+    Column("organisation_id", Integer, nullable=False),
     Column("leaf_index", Big, nullable=False),
-    PrimaryKeyConstraint("organisation_id", "leaf_index"),
-    comment="whose officers may see a row: the patients' custodians and who acted",
+    PrimaryKeyConstraint("leaf_index", "organisation_id"),
+    comment="whose officers may see a row beside those that the row itself names",
     sqlite_with_rowid=False,
 )
+Index(None, audit_scope.c.organisation_id, audit_scope.c.leaf_index)
 
 audit_tally = Table(
     "audit_tally",
@@ -91,6 +115,7 @@ audit_tally = Table(
     Column("interaction", SmallInteger, nullable=False),
     Column("outcome", SmallInteger, nullable=False),
     Column("events", Big, nullable=False),
+    Column("resources", Big, nullable=False, comment="AuditEvents that they make"),
     Column("released", Big, nullable=False),
     Column("first_leaf", Big, nullable=False),
     Column("last_leaf", Big, nullable=False),
@@ -106,9 +131,24 @@ audit_scope_tally = Table(
     Column("interaction", SmallInteger, nullable=False),
     Column("outcome", SmallInteger, nullable=False),
     Column("events", Big, nullable=False),
+    Column("resources", Big, nullable=False, comment="AuditEvents that they make"),
     Column("released", Big, nullable=False),
     PrimaryKeyConstraint("organisation_id", "hour", "interaction", "outcome"),
     comment="the same for each organisation whose officers may see the rows",
+    sqlite_with_rowid=False,
+)
+
+audit_seal = Table(
+    "audit_seal",
+    metadata,
+    Column("kind", SmallInteger, nullable=False, comment="1 index, 2 explanations"),
+    Column("first", Big, nullable=False, comment="row of the log"),
+    Column("before", Big, nullable=False, comment="the row after the last"),
+    Column("name_id", Integer, nullable=False, comment="the last name then"),
+    Column("subject_id", Integer, nullable=False, comment="the last patient then"),
+    Column("digest", LargeBinary, nullable=False, comment="keyed"),
+    PrimaryKeyConstraint("kind", "first"),
+    comment="so that an altered index is noticed without reading the log",
     sqlite_with_rowid=False,
 )
 
@@ -119,7 +159,12 @@ audit_explanation = Table(
     Column("code", SmallInteger, nullable=False, comment="0: unexplained"),
     Column("subject_id", Integer, nullable=False),
 )
-Index(None, audit_explanation.c.code, audit_explanation.c.leaf_index)
+Index(
+    None,
+    audit_explanation.c.leaf_index,
+    sqlite_where=audit_explanation.c.code == 0,
+    postgresql_where=audit_explanation.c.code == 0,
+)
 
 audit_alert = Table(
     "audit_alert",

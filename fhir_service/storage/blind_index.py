@@ -31,6 +31,7 @@ class Purpose(StrEnum):
     SOURCE = "source"
     PSEUDONYM = "pseudonym"
     SEARCH = "search"
+    SEAL = "seal"
 
 
 class BlindIndex:
@@ -89,6 +90,12 @@ class BlindIndex:
     def pseudonym(self, patient: str) -> bytes:
         """Return the name of a patient in the audit log."""
         return self.hash(Purpose.PSEUDONYM, patient)
+
+    def seal(self, data: bytes) -> bytes:
+        """Return the digest that nobody makes without the key."""
+        state = self._states[Purpose.SEAL].copy()
+        state.update(data)
+        return state.digest()
 
 
 def normalised_telecom(system: str, value: str) -> str:

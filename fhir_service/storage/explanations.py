@@ -5,11 +5,13 @@ is asked of the mention index, so that a row costs a few indexed reads.
 """
 
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from sqlalchemy import bindparam, insert, select
 
-from fhir_service.storage import counters
+from fhir_service.storage import audit_seals, counters
+from fhir_service.storage.audit_seals import UNREADABLE, Digest, Rows, Seal, Sealed
 from fhir_service.storage.audit_tables import audit_explanation, audit_subject
 from fhir_service.storage.conditions import members, text_of
 from fhir_service.storage.engine import Snapshot, Transaction
@@ -18,6 +20,8 @@ from fhir_service.storage.tables import counter
 
 EXPLAINED = "audit-explained"
 """The counter of leaves for which an explanation was sought."""
+
+LAST_LEAF = 2**63 - 1
 
 MAX_RELATED = 200
 """Resources of one patient that name one person and are read, the newest first."""
@@ -35,6 +39,14 @@ _BETWEEN = Statement(
         audit_explanation.c.leaf_index >= bindparam("first"),
         audit_explanation.c.leaf_index < bindparam("before"),
     )
+)
+_ALL = Statement(
+    select(*(audit_explanation.c[name] for name in _COLUMNS))
+    .where(
+        audit_explanation.c.leaf_index >= bindparam("first"),
+        audit_explanation.c.leaf_index < bindparam("before"),
+    )
+    .order_by(audit_explanation.c.leaf_index)
 )
 _SUBJECT = Statement(
     select(audit_subject.c.subject_id).where(
@@ -65,7 +77,11 @@ def explained_up_to(snapshot: Snapshot) -> int:
 
 
 def put(
-    transaction: Transaction, first: int, end: int, rows: Sequence[Explained]
+    transaction: Transaction,
+    first: int,
+    end: int,
+    rows: Sequence[Explained],
+    digest: Digest,
 ) -> bool:
     """Store the explanations of leaves; False where another process was faster.
 
@@ -74,13 +90,45 @@ def put(
         first: The first leaf that was looked at.
         end: The one after the last.
         rows: Those that have, or lack, an explanation.
+        digest: Keyed, of what is stored.
 
     """
     if counters.current(transaction, EXPLAINED) != first:
         return False
     transaction.copy(_ADD, "audit_explanation", _COLUMNS, rows)
+    seal = Seal(first, end, 0, 0, b"")
+    seal = seal._replace(digest=_sealed(digest, seal, rows))
+    audit_seals.put(transaction, Sealed.EXPLANATIONS, seal)
     counters.put(transaction, EXPLAINED, end)
     return True
+
+
+def first_altered(snapshot: Snapshot, digest: Digest) -> int | None:
+    """Return where explanations begin that are not those which were found."""
+    with suppress(*UNREADABLE):
+        return _first_altered(snapshot, digest)
+    return 0
+
+
+def _first_altered(snapshot: Snapshot, digest: Digest) -> int | None:
+    end = 0
+    for page in audit_seals.pages(snapshot, Sealed.EXPLANATIONS):
+        rows = snapshot.all(_ALL, first=page[0].first, before=page[-1].before)
+        for seal in page:
+            own = audit_seals.between(rows, 0, seal.first, seal.before)
+            if seal.first != end or _sealed(digest, seal, own) != seal.digest:
+                return min(end, seal.first)
+            end = seal.before
+    behind = snapshot.all(_ALL, first=end, before=LAST_LEAF)
+    if behind:
+        return int(behind[0][0])
+    return end if end < explained_up_to(snapshot) else None
+
+
+def _sealed(digest: Digest, seal: Seal, rows: Rows) -> bytes:
+    return digest(
+        audit_seals.packed(Sealed.EXPLANATIONS, seal[:4], [sorted(map(tuple, rows))])
+    )
 
 
 def of(snapshot: Snapshot, leaf_index: int) -> Explained | None:

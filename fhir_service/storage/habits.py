@@ -11,6 +11,7 @@ from typing import NamedTuple
 from sqlalchemy import and_, bindparam, func, or_, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from fhir_service.storage.audit_index import block_of
 from fhir_service.storage.audit_tables import (
     audit_habit,
     audit_name,
@@ -66,7 +67,29 @@ _ENDED = Statement(
         audit_habit.c.name_id == bindparam("of"),
     )
 )
+_TO_WHOM = and_(
+    audit_row.c.released > 0,
+    or_(
+        and_(audit_row.c.user_id == bindparam("user"), bindparam("user") > 0),
+        and_(
+            audit_row.c.user_id == 0,
+            audit_row.c.client_id == bindparam("client"),
+            bindparam("client") > 0,
+        ),
+    ),
+)
 _RELEASES = Statement(
+    select(audit_row.c.leaf_index)
+    .where(
+        audit_row.c.subject_id == bindparam("subject"),
+        audit_row.c.block <= bindparam("block"),
+        audit_row.c.leaf_index < bindparam("before"),
+        _TO_WHOM,
+    )
+    .order_by(audit_row.c.block.desc(), audit_row.c.leaf_index.desc())
+    .limit(bindparam("count"))
+)
+_RELEASES_WITH_OTHERS = Statement(
     select(audit_row.c.leaf_index)
     .select_from(
         audit_patient.join(
@@ -76,15 +99,7 @@ _RELEASES = Statement(
     .where(
         audit_patient.c.subject_id == bindparam("subject"),
         audit_patient.c.leaf_index < bindparam("before"),
-        audit_row.c.released > 0,
-        or_(
-            and_(audit_row.c.user_id == bindparam("user"), bindparam("user") > 0),
-            and_(
-                audit_row.c.user_id == 0,
-                audit_row.c.client_id == bindparam("client"),
-                bindparam("client") > 0,
-            ),
-        ),
+        _TO_WHOM,
     )
     .order_by(audit_patient.c.leaf_index.desc())
     .limit(bindparam("count"))
@@ -112,11 +127,13 @@ _OF_OUTCOME = Statement(
     select(*_INDEXED)
     .where(
         audit_row.c.outcome == bindparam("code"),
+        audit_row.c.block >= bindparam("first_block"),
+        audit_row.c.block <= bindparam("last_block"),
         audit_row.c.leaf_index >= bindparam("first"),
         audit_row.c.leaf_index < bindparam("before"),
         audit_row.c.time >= bindparam("since"),
     )
-    .order_by(audit_row.c.leaf_index.desc())
+    .order_by(audit_row.c.block.desc(), audit_row.c.leaf_index.desc())
     .limit(bindparam("count"))
 )
 _SUBJECT = Statement(
@@ -197,15 +214,17 @@ def releases(
 
     """
     user, client = whom
-    found = snapshot.all(
-        _RELEASES,
-        subject=subject,
-        user=user,
-        client=client,
-        before=before,
-        count=count,
-    )
-    return [int(index) for (index,) in found]
+    bounds = {"subject": subject, "before": before, "count": count}
+    found = {
+        int(index)
+        for (index,) in (
+            *snapshot.all(
+                _RELEASES, user=user, client=client, block=block_of(before), **bounds
+            ),
+            *snapshot.all(_RELEASES_WITH_OTHERS, user=user, client=client, **bounds),
+        )
+    }
+    return sorted(found, reverse=True)[:count]
 
 
 def numbers(snapshot: Snapshot, first: int, before: int) -> list[Numbers]:
@@ -234,6 +253,8 @@ def recent(  # noqa: PLR0913 - what bounds them
     found = snapshot.all(
         _OF_OUTCOME,
         code=outcome,
+        first_block=block_of(int(first[0])),
+        last_block=block_of(before),
         first=int(first[0]),
         before=before,
         since=since,

@@ -268,6 +268,7 @@ ADDED_LATER = (
     "audit_row",
     "audit_scope",
     "audit_scope_tally",
+    "audit_seal",
     "audit_subject",
     "audit_tally",
     "audit_tile",

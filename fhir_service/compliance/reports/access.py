@@ -30,7 +30,7 @@ from fhir_service.compliance.reports.report import (
 )
 from fhir_service.compliance.rows import Reader, Row
 from fhir_service.storage import accounts
-from fhir_service.storage.audit_search import AuditFilter
+from fhir_service.storage.audit_filter import AuditFilter
 from fhir_service.storage.patients import PatientState
 from fhir_service.storage.released import Released
 

@@ -33,7 +33,7 @@ from fhir_service.compliance.reports.report import (
 )
 from fhir_service.compliance.reports.timeline import Filed, filings
 from fhir_service.compliance.rows import Reader
-from fhir_service.storage.audit_search import AuditFilter
+from fhir_service.storage.audit_filter import AuditFilter
 from fhir_service.storage.patients import PatientState
 
 

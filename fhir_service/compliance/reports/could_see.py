@@ -25,7 +25,7 @@ from fhir_service.explaining.evaluation import because, evaluated
 from fhir_service.explaining.question import Question
 from fhir_service.explaining.replay import NOT_HELD, Replay, no_such_row
 from fhir_service.storage import past, patients, types
-from fhir_service.storage.audit_search import AuditFilter
+from fhir_service.storage.audit_filter import AuditFilter
 from fhir_service.storage.patients import PatientState
 from fhir_service.storage.resources import Stored
 

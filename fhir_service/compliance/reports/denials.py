@@ -13,7 +13,8 @@ from fhir_service.compliance.reports.report import (
     table,
 )
 from fhir_service.compliance.rows import Reader, Row
-from fhir_service.storage.audit_search import AuditFilter, groups
+from fhir_service.storage.audit_filter import AuditFilter
+from fhir_service.storage.audit_search import groups
 
 DAY_US = 86_400_000_000
 WEEK_US = 7 * DAY_US

@@ -22,7 +22,7 @@ from fhir_service.compliance.reports.report import (
 from fhir_service.compliance.rows import Reader
 from fhir_service.compliance.zones import HOUR_US
 from fhir_service.storage import accounts, break_glass
-from fhir_service.storage.audit_search import AuditFilter
+from fhir_service.storage.audit_filter import AuditFilter
 from fhir_service.storage.break_glass import Told
 
 MAX_WAITING = 1_000

@@ -14,7 +14,7 @@ from consent.audit.verify_proof import Wrong, check
 from fhir_service.compliance import proofs
 from fhir_service.compliance.reports.report import Report, heading, table
 from fhir_service.compliance.rows import Reader
-from fhir_service.storage.audit_search import AuditFilter
+from fhir_service.storage.audit_filter import AuditFilter
 
 NEWEST = 20
 """Rows that are proved where none are named."""

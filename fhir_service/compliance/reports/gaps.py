@@ -19,9 +19,9 @@ from fhir_service.compliance.reports.report import (
 )
 from fhir_service.compliance.rows import Reader
 from fhir_service.compliance.zones import DAY_US, HOUR_US, SECOND_US
-from fhir_service.storage import audit_log, audit_search
+from fhir_service.storage import audit_log, audit_search, audit_tallies
+from fhir_service.storage.audit_filter import AuditFilter
 from fhir_service.storage.audit_index import decoded, indexed_up_to
-from fhir_service.storage.audit_search import AuditFilter
 
 MAX_HOURS = 24 * 366
 
@@ -109,7 +109,7 @@ def _numbering(reader: Reader) -> Numbering:
     head = audit_log.head(reader.snapshot)
     signed = 0 if head is None else head.frontier.size
     indexed = indexed_up_to(reader.snapshot)
-    counted = audit_search.tallied(reader.snapshot)
+    counted = audit_tallies.tallied(reader.snapshot)
     return Numbering(
         signed_rows=signed,
         indexed_rows=indexed,
@@ -121,7 +121,7 @@ def _numbering(reader: Reader) -> Numbering:
 def _silences(reader: Reader, since: int, until: int) -> Iterator[Silence]:
     """Yield runs of hours without a row, of any organisation: only that is told."""
     asked = AuditFilter(since_us=since, until_us=-(-until // HOUR_US) * HOUR_US)
-    buckets = audit_search.histogram(reader.snapshot, asked, width_us=HOUR_US)
+    buckets = audit_tallies.histogram(reader.snapshot, asked, width_us=HOUR_US)
     heard = sorted({one.start_us for one in buckets})
     before = since - HOUR_US
     for start in [*heard, until // HOUR_US * HOUR_US]:
@@ -147,7 +147,7 @@ def _backwards(reader: Reader, since: int, until: int) -> Iterator[Backwards]:
     """Yield where rows of a later hour lie before rows of an earlier one."""
     last = -1
     first, end = since // HOUR_US, until // HOUR_US + 1
-    for one in audit_search.hours(reader.snapshot, first, end):
+    for one in audit_tallies.hours(reader.snapshot, first, end):
         if one.first_leaf < last:
             yield from _turned(reader, one.first_leaf, last)
         last = max(last, one.last_leaf)

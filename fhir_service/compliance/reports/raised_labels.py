@@ -31,7 +31,7 @@ from fhir_service.compliance.reports.report import (
 )
 from fhir_service.compliance.rows import Reader
 from fhir_service.storage import released
-from fhir_service.storage.audit_search import AuditFilter
+from fhir_service.storage.audit_filter import AuditFilter
 from fhir_service.storage.released import Released
 from fhir_service.storage.signatures import Signature
 

@@ -16,7 +16,7 @@ from fhir_service.compliance.reports.report import MAX_ROWS, Period
 from fhir_service.compliance.rows import Reader, Row
 from fhir_service.explaining.displays import name_of
 from fhir_service.storage import accounts, registrations, released, rows, types
-from fhir_service.storage.audit_search import AuditFilter
+from fhir_service.storage.audit_filter import AuditFilter
 from fhir_service.storage.patients import PatientState
 from fhir_service.storage.released import Released
 from fhir_service.storage.signatures import Signature

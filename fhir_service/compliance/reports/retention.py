@@ -19,7 +19,7 @@ from fhir_service.compliance.reports.report import (
 )
 from fhir_service.compliance.rows import Reader, Row
 from fhir_service.compliance.zones import DAY_US
-from fhir_service.storage.audit_search import AuditFilter
+from fhir_service.storage.audit_filter import AuditFilter
 
 ENDING = tuple(map(Interaction, ("delete", "erasure", "retention")))
 """What is looked for, whether this version records it or not."""

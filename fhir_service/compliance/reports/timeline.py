@@ -30,7 +30,7 @@ from fhir_service.explaining.asking import Asking, Place, question
 from fhir_service.explaining.change import changes
 from fhir_service.explaining.instant import Instant
 from fhir_service.storage import batches, history, released, rows, types
-from fhir_service.storage.audit_search import AuditFilter
+from fhir_service.storage.audit_filter import AuditFilter
 from fhir_service.storage.patients import PatientState
 from fhir_service.storage.resources import Stored
 

@@ -25,7 +25,7 @@ from fhir_service.compliance.reports.report import (
 )
 from fhir_service.compliance.rows import Reader
 from fhir_service.storage import registrations, token_ledger
-from fhir_service.storage.audit_search import AuditFilter
+from fhir_service.storage.audit_filter import AuditFilter
 from fhir_service.storage.registrations import Client
 
 MAX_TOKENS = 1_000

@@ -18,7 +18,7 @@ from fhir_service.compliance.reports.report import (
     table,
 )
 from fhir_service.compliance.rows import Reader, Row
-from fhir_service.storage.audit_search import AuditFilter
+from fhir_service.storage.audit_filter import AuditFilter
 
 
 class Unexplained(NamedTuple):

@@ -12,8 +12,9 @@ from fhir_service.bench.stage import reopened, request, stage
 from fhir_service.bench.target import no_consent, variants
 from fhir_service.bench.whole import verifying
 from fhir_service.storage import audit_log, audit_reindex, audit_search
-from fhir_service.storage.audit_index import HOUR_US, indexed_up_to
-from fhir_service.storage.audit_search import AuditFilter
+from fhir_service.storage.audit_counting import HOUR_US
+from fhir_service.storage.audit_filter import AuditFilter
+from fhir_service.storage.audit_index import indexed_up_to
 
 ROWS = 700
 
@@ -45,7 +46,9 @@ def test_the_index_of_the_log_of_the_bench_is_that_of_its_rows(opened, logged):
     _, made = logged
     with opened.deployment.database.read() as snapshot:
         size = indexed_up_to(snapshot)
-        difference = audit_reindex.first_difference(snapshot)
+        difference = audit_reindex.first_difference(
+            snapshot, opened.deployment.services.digest
+        )
 
     assert (size, difference) == (made.first + ROWS, None)
 

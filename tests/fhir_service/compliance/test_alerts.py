@@ -300,7 +300,9 @@ def log_watch(clinic: Clinic) -> LogWatch:
     deployment = clinic.world.deployment
     keys = deployment.keys
     key = LogKey(
-        origin=audit_trail.origin_of(keys), public=keys.audit_signing.public_key()
+        origin=audit_trail.origin_of(keys),
+        public=keys.audit_signing.public_key(),
+        digest=deployment.services.digest,
     )
     return LogWatch(
         deployment.database,

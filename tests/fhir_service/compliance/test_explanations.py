@@ -26,7 +26,7 @@ from fhir_service.compliance.explanations import (
 )
 from fhir_service.compliance.progress import explained
 from fhir_service.storage import audit_log, audit_reindex, audit_search, break_glass
-from fhir_service.storage.audit_search import AuditFilter
+from fhir_service.storage.audit_filter import AuditFilter
 from fhir_service.storage.break_glass import BreakGlass
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)

@@ -16,11 +16,14 @@ from consent.audit.entry import AuditRecord, Basis, BasisKind, encode
 from fhir_service import audit_trail
 from fhir_service.auth.users import Role
 from fhir_service.compliance.alerts import Alerter, open_alerts
+from fhir_service.compliance.explanations import Explainer
 from fhir_service.compliance.integrity import LogKey, examine
 from fhir_service.compliance.officer import Officer
 from fhir_service.compliance.progress import explained, progress
 from fhir_service.compliance.rows import Reader
+from fhir_service.storage import explanations
 from fhir_service.storage.audit_index import indexed_up_to
+from fhir_service.storage.audit_tables import audit_explanation
 from fhir_service.storage.statement import Statement
 from fhir_service.storage.tables import audit_entry, resource
 
@@ -125,7 +128,9 @@ def first_bad(clinic: Clinic) -> int | None:
     deployment = clinic.world.deployment
     keys = deployment.keys
     key = LogKey(
-        origin=audit_trail.origin_of(keys), public=keys.audit_signing.public_key()
+        origin=audit_trail.origin_of(keys),
+        public=keys.audit_signing.public_key(),
+        digest=deployment.services.digest,
     )
     report = examine(deployment.database, key, deployment.checkpoints)
     assert not report.is_intact
@@ -261,3 +266,28 @@ def test_what_is_hidden_by_another_hash_is_not_proved(clinic):
 
     assert "This row is NOT proved" in text_of(page)
     assert failing(clinic) == []
+
+
+CALLED_EXPLAINED = Statement(
+    update(audit_explanation)
+    .where(audit_explanation.c.leaf_index == bindparam("at"))
+    .values(code=bindparam("new"))
+)
+FORGOTTEN = Statement(
+    delete(audit_explanation).where(audit_explanation.c.leaf_index == bindparam("at"))
+)
+
+
+@pytest.mark.parametrize("statement", [CALLED_EXPLAINED, FORGOTTEN])
+def test_explanations_that_nobody_found_are_told(watched, statement):
+    services = watched.world.deployment.services
+    services.audit_index.catch_up(services.database)
+    Explainer(services).catch_up()
+    with services.database.read() as snapshot:
+        known = explanations.codes(snapshot, 0, 1_000)
+        assert explanations.first_altered(snapshot, services.digest) is None
+
+    more = {"new": 99} if statement is CALLED_EXPLAINED else {}
+    run(watched, statement, at=max(known), **more)
+
+    assert first_bad(watched) == 0

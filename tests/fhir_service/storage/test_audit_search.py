@@ -8,10 +8,12 @@ from sqlalchemy import insert
 from worlds import Clinic, furnish, heart_rate, opened_world
 
 from consent.audit.entry import AuditRecord, BasisKind, Interaction, Outcome, decode
-from fhir_service.storage import audit_log, audit_search
-from fhir_service.storage.audit_index import HOUR_US, NameKind
-from fhir_service.storage.audit_search import AuditFilter, Bucket
+from fhir_service.storage import audit_log, audit_search, audit_tallies
+from fhir_service.storage.audit_counting import HOUR_US
+from fhir_service.storage.audit_filter import AuditFilter
+from fhir_service.storage.audit_index import NameKind
 from fhir_service.storage.audit_tables import audit_explanation
+from fhir_service.storage.audit_tallies import Bucket
 from fhir_service.storage.statement import Statement
 
 I, O = Interaction, Outcome  # noqa: E741 - short for tables
@@ -171,7 +173,7 @@ def test_a_histogram_counts_every_row_once(busy, width_us, asked):
         if not asked.clients or one.client in asked.clients
     ]
 
-    buckets = ask(busy, audit_search.histogram, asked, width_us=width_us)
+    buckets = ask(busy, audit_tallies.histogram, asked, width_us=width_us)
 
     assert buckets == sorted(
         Bucket(start, outcome, len(found), sum(len(one.disclosed) for one in found))
@@ -205,7 +207,7 @@ def test_a_histogram_begins_and_ends_within_an_hour(busy, width_us):
     found = {
         (since, until): ask(
             busy,
-            audit_search.histogram,
+            audit_tallies.histogram,
             AuditFilter(since_us=since, until_us=until),
             width_us=width_us,
         )
@@ -261,12 +263,12 @@ def test_the_tallies_count_every_row_and_say_between_which_each_hour_lies(busy):
     for index, one in records(busy).items():
         hours.setdefault(one.time_us // HOUR_US, []).append(index)
 
-    found = ask(busy, audit_search.hours, min(hours), max(hours) + 1)
+    found = ask(busy, audit_tallies.hours, min(hours), max(hours) + 1)
 
     assert [tuple(one) for one in found] == [
         (hour, min(indexes), max(indexes)) for hour, indexes in sorted(hours.items())
     ]
-    assert ask(busy, audit_search.tallied) == len(records(busy))
+    assert ask(busy, audit_tallies.tallied) == len(records(busy))
 
 
 def explain(clinic: Clinic, codes: dict[int, int]) -> None:
@@ -317,7 +319,7 @@ def test_an_officer_s_rows_and_chart_are_those_of_her_scope(busy, scope):
     )
 
     rows = ask(busy, audit_search.find, open_, count=10_000)
-    chart = ask(busy, audit_search.histogram, open_, width_us=HOUR_US)
+    chart = ask(busy, audit_tallies.histogram, open_, width_us=HOUR_US)
 
     assert rows == ask(busy, audit_search.find, narrow, count=10_000)
     assert sum(one.events for one in chart) == len(rows)

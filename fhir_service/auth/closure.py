@@ -20,7 +20,7 @@ from collections.abc import (
     Sequence,
 )
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from conformance import fhir_json
 from consent.membership import (
@@ -90,6 +90,9 @@ class Closure:
         )
 
 
+Known = TypeVar("Known", Closure, list[Membership])
+
+
 class Closures:
     """Finds out what requesters are called, and remembers it.
 
@@ -102,6 +105,7 @@ class Closures:
         self._repository = repository
         self._known: OrderedDict[object, Closure] = OrderedDict()
         self._towards: OrderedDict[object, Closure] = OrderedDict()
+        self._teams: OrderedDict[object, list[Membership]] = OrderedDict()
         self._guard = threading.Lock()
 
     def forget(self) -> None:
@@ -109,6 +113,7 @@ class Closures:
         with self._guard:
             self._known.clear()
             self._towards.clear()
+            self._teams.clear()
 
     def of(self, snapshot: Snapshot, grant: Grant, at_us: int) -> Closure:
         """Return what the grant is called, whoever's the data is.
@@ -222,7 +227,15 @@ class Closures:
         )
 
     def _of_teams(self, snapshot: Snapshot, state: PatientState) -> list[Membership]:
-        """Return who is in the care teams of a patient."""
+        """Return who is in the care teams of a patient, whoever asks."""
+        at = (state.key, state.topology_version)
+        known = self._teams.get(at)
+        if known is None:
+            known = self._read_teams(snapshot, state)
+            self._remember(self._teams, at, known, REMEMBERED_CLOSURES)
+        return known
+
+    def _read_teams(self, snapshot: Snapshot, state: PatientState) -> list[Membership]:
         number = types.number_of("CareTeam")
         found = resources.of_patient(
             snapshot, state.key, number, after=0, count=MAX_TEAMS
@@ -233,7 +246,7 @@ class Closures:
         return of_teams(bodies, self._repository.deployment)
 
     def _remember(
-        self, cache: OrderedDict[object, Closure], at: object, known: Closure, size: int
+        self, cache: OrderedDict[object, Known], at: object, known: Known, size: int
     ) -> None:
         with self._guard:
             cache[at] = known
@@ -258,6 +271,16 @@ def _version(snapshot: Snapshot, grant: Grant) -> int:
     """
     if grant.topology is not None and not isinstance(snapshot, Transaction):
         return grant.topology
+    return topology_now(snapshot)
+
+
+def topology_now(snapshot: Snapshot) -> int:
+    """Return what is another number once anybody belongs to something else.
+
+    Raises:
+        LookupError: where the database has not been made.
+
+    """
     shared = patients.by_key(snapshot, SHARED)
     if shared is None:
         raise LookupError("what belongs to no patient has no row")

@@ -80,11 +80,16 @@ def registered(snapshot: Snapshot, client_id: str) -> Grant:
     client = registrations.find_client(snapshot, client_id)
     if client is None or client.removed is not None:
         raise FHIRError(IssueType.NOT_FOUND, "There is no such active client.")
-    actors = {f"{CLIENT_SYSTEM}|{client_id}"}
+    return of_client(client)
+
+
+def of_client(client: registrations.Client) -> Grant:
+    """Return what a token with all of a client's scopes would allow."""
+    actors = {f"{CLIENT_SYSTEM}|{client.client_id}"}
     if client.organization is not None:
         actors.add(client.organization)
     return Grant(
-        client_id=client_id,
+        client_id=client.client_id,
         client_name=client.name,
         user=None,
         scopes=parse_scopes(client.scopes),

@@ -6,7 +6,7 @@ before a consent is filed is the answer after.
 """
 
 from collections.abc import Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from conformance.issues import FHIRError, IssueType
@@ -19,6 +19,7 @@ from consent.provisions import ParsedConsent, Rule
 from consent.references import type_of
 from fhir_service.auth import local
 from fhir_service.auth.bearer import Grant
+from fhir_service.auth.closure import topology_now
 from fhir_service.auth.scopes import parse_scopes
 from fhir_service.explaining.displays import class_of_data, name_of, sorts
 from fhir_service.explaining.evaluation import permitted, purpose_name
@@ -198,6 +199,7 @@ def requesters(before: Question, after: Question) -> list[Requester]:
         FHIRError: `too-costly` for more than `MOST_REQUESTERS`.
 
     """
+    topology = topology_now(before.instant.snapshot)
     consents = {id(one): one for one in (*before.consents, *after.consents)}
     rules = [rule for one in consents.values() for rule in _rules(one)]
     named = {name for rule in rules for name in _actors(rule)}
@@ -218,7 +220,7 @@ def requesters(before: Question, after: Question) -> list[Requester]:
             IssueType.TOO_COSTLY,
             f"A comparison is of at most {MOST_REQUESTERS} requesters.",
         )
-    return found
+    return [replace(one, grant=replace(one.grant, topology=topology)) for one in found]
 
 
 def _clients(question: Question, named: set[str]) -> Iterator[Requester]:
@@ -229,7 +231,7 @@ def _clients(question: Question, named: set[str]) -> Iterator[Requester]:
         if one.removed is None and (
             is_own or f"{CLIENT_SYSTEM}|{one.client_id}" in named
         ):
-            yield registered(local.registered(snapshot, one.client_id))
+            yield registered(local.of_client(one))
 
 
 def registered(grant: Grant) -> Requester:

@@ -76,7 +76,7 @@ def permitted(question: Question, type_: str) -> tuple[Mapping[int, int], View]:
     """Return signature → rows that the requester gets of a type, and the view."""
     view = question.decided(type_).view
     rows = question.rows(type_).within(view)
-    return tallies.counts(question.instant.snapshot, rows), view
+    return question.instant.counts(rows), view
 
 
 def _by_type(question: Question, wanted: frozenset[str]) -> Iterator[Json]:

@@ -4,8 +4,8 @@ For an instant that has passed every resource is taken in the version that was c
 at it: what was filed later, about whatever time, was not known then.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from conformance import fhir_json
@@ -14,12 +14,13 @@ from consent.provisions import ParsedConsent, read_bytes
 from fhir_service.access import Gate
 from fhir_service.auth.bearer import Grant
 from fhir_service.auth.closure import Closure, earliest, latest, of_teams, started
-from fhir_service.storage import history, past, types
+from fhir_service.storage import history, past, tallies, types
 from fhir_service.storage.engine import Snapshot
 from fhir_service.storage.history import NEWEST, Window
 from fhir_service.storage.patients import PatientState
 from fhir_service.storage.repository import Repository, managing_organization
 from fhir_service.storage.resources import Stored
+from fhir_service.storage.tallies import Rows
 
 BELONGING = (
     "Group",
@@ -51,6 +52,18 @@ class Instant:
     snapshot: Snapshot
     at_us: int
     is_past: bool
+    _counted: dict[tuple[str, ...], Mapping[int, int]] = field(
+        default_factory=dict, compare=False, repr=False
+    )
+
+    def counts(self, rows: Rows) -> Mapping[int, int]:
+        """Return signature → how many rows have it; the same rows are counted once."""
+        text, values = rows.clause(self.snapshot)
+        key = rows.table, text, repr(values)
+        found = self._counted.get(key)
+        if found is None:
+            found = self._counted[key] = tallies.counts(self.snapshot, rows)
+        return found
 
     def state(self, state: PatientState) -> PatientState:
         """Return the patient with who managed it at the instant."""

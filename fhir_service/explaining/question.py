@@ -29,7 +29,7 @@ from fhir_service.auth.closure import Closure, earliest
 from fhir_service.auth.scopes import Filters
 from fhir_service.auth.standing import standing_of
 from fhir_service.explaining.instant import Instant
-from fhir_service.storage import tallies, types
+from fhir_service.storage import types
 from fhir_service.storage.engine import Snapshot
 from fhir_service.storage.patients import PatientState
 from fhir_service.storage.predicate import View
@@ -231,7 +231,7 @@ class Question:
             if is_decided and (self.sight is None or self.sight.covers(one)):
                 found.setdefault(type_, []).append(one)
         counted = {
-            type_: tallies.counts(snapshot, self.rows(type_)) for type_ in sorted(found)
+            type_: self.instant.counts(self.rows(type_)) for type_ in sorted(found)
         }
         return {
             type_: here

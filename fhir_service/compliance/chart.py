@@ -4,7 +4,7 @@ Every bar is counted between its own bounds, so that a day is a day of the zone.
 page draws is here as numbers; how it looks is the template's.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import tzinfo
 
@@ -29,6 +29,9 @@ _SHORTEST: tuple[tuple[str, int], ...] = (
 
 _WHOLE_US = HOUR_US * 2**31
 """Longer than any time that is counted: everything is in one bucket."""
+
+WEEK_US = 7 * DAY_US
+"""What is counted between two looks at the clock."""
 
 _LABELS: Mapping[str, str] = {
     "year": "%Y",
@@ -94,6 +97,8 @@ class Chart:
         bars: From the first to the last.
         totals: How many rows in all, by outcome.
         highest: Rows of the highest bar.
+        cut: What to type for the end of the time that was not counted; None where
+            everything was.
 
     """
 
@@ -101,18 +106,32 @@ class Chart:
     bars: tuple[Bar, ...]
     totals: Mapping[str, int]
     highest: int
+    cut: str | None = None
 
     @property
     def events(self) -> int:
-        """How many rows there are."""
+        """How many rows there are, of those that were counted."""
         return sum(self.totals.values())
 
 
-def chart(reader: Reader, asked: AuditFilter, zone: tzinfo) -> Chart:
-    """Return the bars of a question, whatever outcome it asks for."""
+def chart(
+    reader: Reader,
+    asked: AuditFilter,
+    zone: tzinfo,
+    is_enough: Callable[[], bool] = lambda: False,
+) -> Chart:
+    """Return the bars of a question, whatever outcome it asks for.
+
+    Args:
+        reader: Of the log.
+        asked: Which rows.
+        zone: Of the bars.
+        is_enough: Whether to stop counting, newest first; asked between weeks.
+
+    """
     span = audit_tallies.span(reader.snapshot)
     if span is None:
-        return Chart(unit="day", bars=(), totals=_counts(()), highest=0)
+        return Chart(unit="day", bars=(), totals=_none(), highest=0)
     since = span[0] if asked.since_us is None else asked.since_us
     until = span[1] if asked.until_us is None else asked.until_us
     unit = _unit(until - since)
@@ -120,17 +139,23 @@ def chart(reader: Reader, asked: AuditFilter, zone: tzinfo) -> Chart:
         since, until = max(since, span[0]), min(until, span[1])
     spans = list(zones.parts(since, until, unit, zone))
     of_all = reader.scoped(replace(asked, outcomes=(), levels=()))
-    counted = [
-        _counted(reader, of_all, max(start, since), min(end, until))
-        for start, end in spans
-    ]
+    counted: list[Mapping[str, int]] = []
+    for start, end in reversed(spans):
+        bar = _counted(reader, of_all, max(start, since), min(end, until), is_enough)
+        if bar is None:
+            break
+        counted.insert(0, bar)
+    cut = None
+    if len(counted) < len(spans):
+        cut = zones.period_of(spans[-len(counted) - 1][0], unit, zone)["until"]
+        spans = spans[len(spans) - len(counted) :]
     starts = [start for start, _ in spans]
     bars = tuple(_bars(starts, counted, unit, zone))
     totals = {
         one.value: sum(counts[one.value] for counts in counted) for one in Outcome
     }
     highest = max((bar.events for bar in bars), default=0)
-    return Chart(unit=unit, bars=bars, totals=totals, highest=highest)
+    return Chart(unit=unit, bars=bars, totals=totals, highest=highest, cut=cut)
 
 
 def _unit(length_us: int) -> str:
@@ -140,18 +165,30 @@ def _unit(length_us: int) -> str:
 
 
 def _counted(
-    reader: Reader, asked: AuditFilter, since: int, until: int
-) -> Mapping[str, int]:
-    part = replace(asked, since_us=since, until_us=until)
-    found = audit_tallies.histogram(reader.snapshot, part, width_us=_WHOLE_US)
-    return _counts((one.outcome, one.events) for one in found)
+    reader: Reader,
+    asked: AuditFilter,
+    since: int,
+    until: int,
+    is_enough: Callable[[], bool],
+) -> Mapping[str, int] | None:
+    """Return how many rows a time has; None where counting was stopped before that.
 
-
-def _counts(found: Iterable[tuple[Outcome, int]]) -> Mapping[str, int]:
-    counts = {outcome.value: 0 for outcome in Outcome}
-    for outcome, events in found:
-        counts[outcome.value] += events
+    What the tallies tell is told at once, anything else a week after the other.
+    """
+    length = until - since if audit_tallies.is_tallied(asked) else WEEK_US
+    counts = _none()
+    for start in reversed(range(since, until, max(length, 1))):
+        if is_enough():
+            return None
+        part = replace(asked, since_us=start, until_us=min(start + length, until))
+        found = audit_tallies.histogram(reader.snapshot, part, width_us=_WHOLE_US)
+        for one in found:
+            counts[one.outcome.value] += one.events
     return counts
+
+
+def _none() -> dict[str, int]:
+    return {outcome.value: 0 for outcome in Outcome}
 
 
 def _bars(

@@ -82,16 +82,17 @@ def explained(
 
 def hastened(services: Services) -> None:
     """Do the same as far as an officer waits for it."""
-    explained(services, _patience())
+    explained(services, patience())
 
 
 def judged(services: Services) -> None:
     """Let the rules look at what is explained, too, as far as an officer waits."""
-    is_enough = _patience()
+    is_enough = patience()
     explained(services, is_enough)
     Alerter(services).catch_up(is_enough)
 
 
-def _patience() -> Callable[[], bool]:
+def patience() -> Callable[[], bool]:
+    """Return what says that an officer has waited long enough, from now on."""
     end = time.monotonic() + PATIENCE_S
     return lambda: time.monotonic() >= end

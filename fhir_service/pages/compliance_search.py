@@ -15,7 +15,7 @@ from consent.audit.entry import Interaction, Outcome
 from fhir_service.compliance import exports, proofs, zones
 from fhir_service.compliance.chart import FLOOR, HEIGHT, WIDTH, chart
 from fhir_service.compliance.exports import basis_words
-from fhir_service.compliance.progress import hastened, progress
+from fhir_service.compliance.progress import hastened, patience, progress
 from fhir_service.compliance.rows import Reader, caught_up
 from fhir_service.compliance.searching import FIELDS, Search, search
 from fhir_service.pages import frame
@@ -60,7 +60,7 @@ class SearchPages:
         asked = self._search(visit)
         with self._reading(visit, asked) as reader:
             found = reader.find(asked.filter, count=ROWS + 1, before=_before())
-            drawn = chart(reader, asked.filter, visit.zone)
+            drawn = chart(reader, asked.filter, visit.zone, patience())
             kept = self._kept(reader, visit)
             behind = _behind(reader, asked)
         older = found[ROWS - 1].index if len(found) > ROWS else None

@@ -65,7 +65,7 @@ def histogram(snapshot: Snapshot, asked: AuditFilter, *, width_us: int) -> list[
     Whole multiples of hours without a further filter are read from the tallies, but
     for what lies before the first whole hour and behind the last.
     """
-    if width_us % HOUR_US == 0 and _is_tallied(asked):
+    if width_us % HOUR_US == 0 and is_tallied(asked):
         edges, hours = parted(asked)
         parts = [_from_rows(snapshot, one, width_us) for one in edges]
         if hours is not None:
@@ -79,7 +79,7 @@ def parted(asked: AuditFilter) -> tuple[list[AuditFilter], AuditFilter | None]:
 
     What the tallies do not tell lies outside them as a whole.
     """
-    if not _is_tallied(asked):
+    if not is_tallied(asked):
         return [asked], None
     since, until = asked.since_us, asked.until_us
     first = None if since is None else hour_after(since) * HOUR_US
@@ -94,7 +94,7 @@ def parted(asked: AuditFilter) -> tuple[list[AuditFilter], AuditFilter | None]:
     return edges, replace(asked, since_us=first, until_us=last)
 
 
-def _is_tallied(asked: AuditFilter) -> bool:
+def is_tallied(asked: AuditFilter) -> bool:
     """Whether the tallies tell it: nothing else, and rows of one organisation only.
 
     A row of two organisations is in the tallies of both.

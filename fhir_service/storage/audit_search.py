@@ -96,7 +96,7 @@ def count_events(snapshot: Snapshot, asked: AuditFilter) -> int:
 
 
 def _summed(snapshot: Snapshot, where: Where, what: str, values: Sequence[Any]) -> int:
-    text, more = where.led().sql()
+    text, more = where.led(snapshot).sql()
     [(found,)] = snapshot.sql(f"SELECT {what}{text}", [*values, *more])
     return int(found or 0)
 
@@ -156,7 +156,7 @@ def groups(
     """
     found: dict[str, Group] = {}
     for where in wheres(snapshot, asked):
-        for group in _groups(snapshot, where.led(), GROUPS[by]):
+        for group in _groups(snapshot, where.led(snapshot), GROUPS[by]):
             known = found.get(group.name)
             found[group.name] = group if known is None else _sum(known, group)
     ordered = sorted(found.values(), key=lambda group: (-group.events, group.name))

@@ -75,6 +75,15 @@ Index(
     sqlite_where=audit_row.c.reason_id > 0,
     postgresql_where=audit_row.c.reason_id > 0,
 )
+for _column in ("user_id", "client_id", "address_id"):
+    # What was denied or failed, of the few who are asked for with it.
+    Index(
+        f"ix_audit_row_{_column}_refused",
+        audit_row.c[_column],
+        audit_row.c.block,
+        sqlite_where=audit_row.c.outcome > 0,
+        postgresql_where=audit_row.c.outcome > 0,
+    )
 
 audit_subject = Table(
     "audit_subject",

@@ -137,7 +137,7 @@ def _place(bucket: Bucket) -> tuple[int, int]:
 def _from_rows(snapshot: Snapshot, asked: AuditFilter, width_us: int) -> list[Bucket]:
     part = f"r.time / {int(width_us)}"
     what = f"{part}, r.outcome, COUNT(*), SUM(r.released)"
-    asking = [where.led() for where in wheres(snapshot, asked)]
+    asking = [where.led(snapshot) for where in wheres(snapshot, asked)]
     return _added(_buckets(snapshot, one, what, part, width_us) for one in asking)
 
 

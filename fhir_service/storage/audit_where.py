@@ -23,6 +23,9 @@ from fhir_service.storage.statement import Statement
 
 _FOREVER = 2**63 - 1
 
+MANY = 20_000
+"""Rows of a value that are counted before another column begins instead."""
+
 MAX_PARTS = 64
 """Values that are asked for one after the other, each by its index."""
 
@@ -50,6 +53,9 @@ LEADS = (
     "outcome",
 )
 """Columns with an index, the one first whose values have the fewest rows as a rule."""
+
+REFUSED = frozenset({"user_id", "client_id", "address_id"})
+"""Columns with an index of their own of what was denied or failed."""
 
 _NAME = Statement(
     select(audit_name.c.name_id).where(
@@ -130,20 +136,46 @@ class Where:
         source = f"{table} JOIN audit_row r ON r.leaf_index = {index}"
         self._source, self._index = _Condition(source, values), index
 
-    def led(self) -> "Where":
+    def led(self, snapshot: Snapshot) -> "Where":
         """Return the same, begun by the column that tells most, if there is one."""
         led = deepcopy(self)
         if self._index == "r.leaf_index":
-            led.lead = next((one for one in LEADS if one in self._named), None)
+            led.lead = self._best(snapshot)
         return led
 
-    def parts(self) -> Iterator["Where"]:
+    def _best(self, snapshot: Snapshot) -> str | None:
+        """Return the column whose values have the fewest rows.
+
+        PostgreSQL, which knows how many there are, is left to choose by itself.
+        """
+        named = [one for one in LEADS if one in self._named]
+        if len(named) < 2 or self._mark != "?":  # noqa: PLR2004 - nothing to choose
+            return next(iter(named), None)
+        return min(named, key=lambda column: self._rows(snapshot, column))
+
+    def _rows(self, snapshot: Snapshot, column: str) -> int:
+        """Return how many rows the values of a column have; `MANY` for any more."""
+        conditions = [
+            _member(f"r.{column}", self._named[column]),
+            *_restricted(column),
+            *self._refused(column),
+            *self._blocks(),
+        ]
+        where = " AND ".join(one.text for one in conditions)
+        [(found,)] = snapshot.sql(
+            f"SELECT COUNT(*) FROM (SELECT 1 FROM audit_row r WHERE {where} "  # noqa: S608 - fixed texts
+            f"LIMIT {MANY})",
+            [value for one in conditions for value in one.values],
+        )
+        return int(found)
+
+    def parts(self, snapshot: Snapshot) -> Iterator["Where"]:
         """Yield questions that have these rows together, each with an order of its own.
 
         A few values of a column are as many questions, whose newest rows its index
         finds; many are one, which reads the log backwards.
         """
-        led = self.led()
+        led = self.led(snapshot)
         values = () if led.lead is None else self._named[led.lead]
         if led.lead is None or len(values) > MAX_PARTS:
             yield self
@@ -175,15 +207,24 @@ class Where:
     def _conditions(self) -> Iterator[_Condition]:
         for column, values in self._named.items():
             yield _member(f"{self._plus(column)}r.{column}", values)
-            if column == "reason_id":
-                # What its index is restricted to.
-                yield _Condition("r.reason_id > 0", ())
+            yield from _restricted(column)
+        yield from self._refused(self.lead)
         if self._bounds is not None:
             yield _Condition(f"{self._index} BETWEEN ? AND ?", self._bounds)
-            if self.lead is not None:
-                blocks = tuple(map(block_of, self._bounds))
-                yield _Condition("r.block BETWEEN ? AND ?", blocks)
+        if self.lead is not None:
+            yield from self._blocks()
         yield from self._others
+
+    def _refused(self, column: str | None) -> Iterator[_Condition]:
+        """Yield what lets a column's index of what was refused find the rows."""
+        if column in REFUSED and min(self._named.get("outcome", (0,))) > 0:
+            yield _Condition("r.outcome > 0", ())
+
+    def _blocks(self) -> Iterator[_Condition]:
+        """Yield what bounds the blocks of rows, where the rows are bounded."""
+        if self._bounds is not None:
+            blocks = tuple(map(block_of, self._bounds))
+            yield _Condition("r.block BETWEEN ? AND ?", blocks)
 
     def _plus(self, column: str) -> str:
         """Return what keeps SQLite, which does not count, from a poorer index."""
@@ -195,6 +236,12 @@ def _member(name: str, values: tuple[Any, ...]) -> _Condition:
     if len(values) == 1:
         return _Condition(f"{name} = ?", values)
     return _Condition(f"{name} IN ({','.join('?' * len(values))})", values)
+
+
+def _restricted(column: str) -> Iterator[_Condition]:
+    """Yield what the index of a column is restricted to."""
+    if column == "reason_id":
+        yield _Condition("r.reason_id > 0", ())
 
 
 def mark_of(snapshot: Snapshot) -> str:
@@ -219,7 +266,7 @@ def newest(snapshot: Snapshot, asked: AuditFilter) -> Iterator[Where]:
             yield from _of_scopes(where, organisations(snapshot, asked.scope))
         return
     for where in wheres(snapshot, asked):
-        yield from where.parts()
+        yield from where.parts(snapshot)
 
 
 def is_only_time(asked: AuditFilter) -> bool:

@@ -109,6 +109,14 @@ def _create_rows() -> None:
         sqlite_where=sa.text("reason_id > 0"),
         postgresql_where=sa.text("reason_id > 0"),
     )
+    for column in ("user_id", "client_id", "address_id"):
+        op.create_index(
+            op.f(f"ix_audit_row_{column}_refused"),
+            "audit_row",
+            [column, "block"],
+            sqlite_where=sa.text("outcome > 0"),
+            postgresql_where=sa.text("outcome > 0"),
+        )
 
 
 def _create_further() -> None:

@@ -4,7 +4,7 @@ Every question brings the index up to the log's end first and is itself recorded
 before its answer leaves, in the transaction that `asked` makes.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -72,6 +72,7 @@ class Reader:
         self.snapshot = snapshot
         self.officer = officer
         self._unseal = services.seal.unsealer(snapshot)
+        self._met: dict[bytes, Subject | None] = {}
 
     def scoped(self, asked: AuditFilter) -> AuditFilter:
         """Return the same question about what the officer may see."""
@@ -95,6 +96,10 @@ class Reader:
             before = indexes[-1]
         return found
 
+    def has(self, asked: AuditFilter) -> bool:
+        """Whether there is any such row."""
+        return audit_search.exists(self.snapshot, self.scoped(asked))
+
     def count(self, asked: AuditFilter) -> int:
         """Return how many rows there are."""
         return audit_search.count(self.snapshot, self.scoped(asked))
@@ -109,18 +114,19 @@ class Reader:
 
     def rows(self, indexes: Sequence[int]) -> list[Row]:
         """Return the rows at `indexes`, in their order."""
-        found = audit_search.leaves(self.snapshot, indexes)
-        made = (self._row(index, found[index]) for index in indexes if index in found)
-        return [one for one in made if one is not None]
+        found = {
+            index: record
+            for index, leaf in audit_search.leaves(self.snapshot, indexes).items()
+            if (record := leaves.read(leaf, self._opened)) is not None
+        }
+        self._meet(one for record in found.values() for one in record.patients)
+        return [self._row(index, record) for index, record in found.items()]
 
     def pseudonym(self, patient_id: str) -> bytes:
         """Return what the log calls a patient."""
         return self.services.pseudonym(patient_id.removeprefix("Patient/"))
 
-    def _row(self, index: int, leaf: bytes) -> Row | None:
-        record = leaves.read(leaf, self._opened)
-        if record is None:
-            return None
+    def _row(self, index: int, record: AuditRecord) -> Row:
         subjects = self._subjects(record.patients)
         others = len(record.patients) - len(subjects)
         if others and not subjects and not self._is_own(record):
@@ -140,14 +146,22 @@ class Reader:
         return tuple(
             subject
             for pseudonym in pseudonyms
-            if (subject := self._subject(pseudonym)) is not None
+            if (subject := self._met[pseudonym]) is not None
         )
 
-    def _subject(self, pseudonym: bytes) -> Subject | None:
+    def _meet(self, pseudonyms: Iterable[bytes]) -> None:
+        """Find out who is behind pseudonyms, of those not met before."""
+        new = {one for one in pseudonyms if one not in self._met}
+        if new:
+            custodians = self.services.pseudonyms.custodians(self.snapshot, new)
+            self._met |= {one: self._subject(one, custodians) for one in new}
+
+    def _subject(
+        self, pseudonym: bytes, custodians: Mapping[bytes, str | None]
+    ) -> Subject | None:
         """Return a patient; None for one of another organisation."""
-        pseudonyms = self.services.pseudonyms
-        known = pseudonyms.patient(self.snapshot, pseudonym)
-        custodian = pseudonyms.custodian(self.snapshot, pseudonym)
+        known = self.services.pseudonyms.patient(self.snapshot, pseudonym)
+        custodian = custodians.get(pseudonym)
         if known is None or not self.officer.is_over(custodian):
             is_all = self.officer.organizations is None
             return Subject(pseudonym, None) if is_all else None

@@ -21,10 +21,14 @@ from fhir_service.storage.audit_where import (
     subjects,
     wheres,
 )
+from fhir_service.storage.conditions import members, text_of
 from fhir_service.storage.engine import Snapshot
 from fhir_service.storage.leaves import stored
 from fhir_service.storage.statement import Statement
 from fhir_service.storage.tables import audit_entry
+
+LEAVES = 500
+"""Rows that are read together."""
 
 
 class Group(NamedTuple):
@@ -70,6 +74,15 @@ def find(
             sql = f"SELECT r.leaf_index{text}{where.order} LIMIT {int(count)}"
             found.update(int(index) for (index,) in snapshot.sql(sql, values))
     return sorted(found, reverse=True)[:count]
+
+
+def exists(snapshot: Snapshot, asked: AuditFilter) -> bool:
+    """Whether there is any such row; the first that is met will do."""
+    for where in wheres(snapshot, asked):
+        text, values = where.led(snapshot).sql()
+        if snapshot.sql(f"SELECT 1{text} LIMIT 1", values):
+            return True
+    return False
 
 
 def count(snapshot: Snapshot, asked: AuditFilter) -> int:
@@ -193,9 +206,15 @@ def leaf(snapshot: Snapshot, index: int) -> bytes | None:
 
 
 def leaves(snapshot: Snapshot, indexes: Sequence[int]) -> dict[int, bytes]:
-    """Return the stored bytes of rows, by their indexes."""
-    found = ((index, leaf(snapshot, index)) for index in indexes)
-    return {index: body for index, body in found if body is not None}
+    """Return the stored bytes of rows, by their indexes, in the order of those."""
+    found: dict[int, bytes] = {}
+    for first in range(0, len(indexes), LEAVES):
+        part = indexes[first : first + LEAVES]
+        which, values = members("leaf_index", part, snapshot.dialect)
+        sql = f"SELECT leaf_index, leaf FROM audit_entry WHERE {which}"  # noqa: S608 - fixed texts
+        rows = snapshot.sql(text_of(sql, snapshot.dialect), values)
+        found |= {int(index): stored(body) for index, body in rows}
+    return {index: found[index] for index in indexes if index in found}
 
 
 def names(snapshot: Snapshot, kind: NameKind) -> list[str]:

@@ -7,7 +7,7 @@ at in the rows themselves.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from copy import deepcopy
+from copy import copy
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -107,6 +107,13 @@ class Where:
         self._others: list[_Condition] = []
         self._bounds: tuple[int, int] | None = None
 
+    def copy(self) -> "Where":
+        """Return the same, to be asked for more."""
+        copied = copy(self)
+        copied._named = dict(self._named)  # noqa: SLF001 - its own
+        copied._others = list(self._others)  # noqa: SLF001 - its own
+        return copied
+
     def add(self, condition: str, *values: Any) -> None:
         """Ask for something more."""
         self._others.append(_Condition(condition, values))
@@ -138,7 +145,7 @@ class Where:
 
     def led(self, snapshot: Snapshot) -> "Where":
         """Return the same, begun by the column that tells most, if there is one."""
-        led = deepcopy(self)
+        led = self.copy()
         if self._index == "r.leaf_index":
             led.lead = self._best(snapshot)
         return led
@@ -185,7 +192,7 @@ class Where:
 
     def of(self, column: str, value: int) -> "Where":
         """Return the same for one value of a column, begun by it."""
-        led = deepcopy(self)
+        led = self.copy()
         led.one_of(column, (value,))
         led.lead = column
         return led
@@ -206,7 +213,10 @@ class Where:
 
     def _conditions(self) -> Iterator[_Condition]:
         for column, values in self._named.items():
-            yield _member(f"{self._plus(column)}r.{column}", values)
+            name = f"{self._plus(column)}r.{column}"
+            # PostgreSQL sees from the codes that an index of what was refused will do.
+            is_code = column == "outcome"
+            yield _coded(name, values) if is_code else _member(name, values)
             yield from _restricted(column)
         yield from self._refused(self.lead)
         if self._bounds is not None:
@@ -216,8 +226,9 @@ class Where:
         yield from self._others
 
     def _refused(self, column: str | None) -> Iterator[_Condition]:
-        """Yield what lets a column's index of what was refused find the rows."""
-        if column in REFUSED and min(self._named.get("outcome", (0,))) > 0:
+        """Yield what SQLite wants to see to use an index of what was refused."""
+        is_refused = min(self._named.get("outcome", (0,))) > 0
+        if column in REFUSED and is_refused and self._mark == "?":
             yield _Condition("r.outcome > 0", ())
 
     def _blocks(self) -> Iterator[_Condition]:
@@ -236,6 +247,12 @@ def _member(name: str, values: tuple[Any, ...]) -> _Condition:
     if len(values) == 1:
         return _Condition(f"{name} = ?", values)
     return _Condition(f"{name} IN ({','.join('?' * len(values))})", values)
+
+
+def _coded(name: str, codes: tuple[int, ...]) -> _Condition:
+    if len(codes) == 1:
+        return _Condition(f"{name} = {int(codes[0])}", ())
+    return _Condition(f"{name} IN ({','.join(str(int(one)) for one in codes)})", ())
 
 
 def _restricted(column: str) -> Iterator[_Condition]:
@@ -280,7 +297,7 @@ def _of_scopes(where: Where, numbers: Sequence[int]) -> Iterator[Where]:
     for number in numbers:
         yield where.of("custodian_id", number)
         yield where.of("organisation_id", number)
-        further = deepcopy(where)
+        further = where.copy()
         further.begin_with("audit_scope s", "s.leaf_index")
         further.add("s.organisation_id = ?", number)
         yield further
@@ -288,11 +305,11 @@ def _of_scopes(where: Where, numbers: Sequence[int]) -> Iterator[Where]:
 
 def _of_patients(where: Where, numbers: Sequence[int]) -> Iterator[Where]:
     """Yield the rows whose first patient is one of these, and those further on."""
-    first = deepcopy(where)
+    first = where.copy()
     first.one_of("subject_id", numbers)
     yield first
     if numbers:
-        further = deepcopy(where)
+        further = where.copy()
         marks = ",".join("?" * len(numbers))
         distinct = "DISTINCT " if len(numbers) > 1 else ""
         further.begin_with(

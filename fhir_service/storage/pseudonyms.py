@@ -5,11 +5,12 @@ it is worked out for every patient once, and for those who came since.
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from sqlalchemy import bindparam, select
 
+from fhir_service.storage.conditions import members, text_of
 from fhir_service.storage.engine import Snapshot
 from fhir_service.storage.statement import Statement
 from fhir_service.storage.tables import patient
@@ -60,6 +61,20 @@ class Pseudonyms:
             return None
         found = snapshot.one(_ORGANIZATION, key=known.key)
         return None if found is None else found[0]
+
+    def custodians(
+        self, snapshot: Snapshot, pseudonyms: Iterable[bytes]
+    ) -> dict[bytes, str | None]:
+        """Return the same of many, of those patients who are here."""
+        known = {
+            found.key: pseudonym
+            for pseudonym in pseudonyms
+            if (found := self.patient(snapshot, pseudonym)) is not None
+        }
+        which, values = members("patient_key", known, snapshot.dialect)
+        sql = f"SELECT patient_key, organization FROM patient WHERE {which}"  # noqa: S608 - fixed texts
+        rows = snapshot.sql(text_of(sql, snapshot.dialect), values)
+        return {known[int(key)]: organization for key, organization in rows}
 
     def _learn(self, snapshot: Snapshot) -> None:
         with self._guard:

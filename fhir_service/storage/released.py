@@ -3,7 +3,7 @@
 For reports: bounded by what one patient has, never by the log or by the store.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from fhir_service.storage.batches import Batch
@@ -49,6 +49,9 @@ _COLUMNS = ", ".join(
         "batch_id",
     )
 )
+PATIENTS = 100
+"""Patients who are looked up together."""
+
 _CURRENT = (
     "record o JOIN resource r ON r.row = o.row",
     "observation_time o JOIN resource r ON r.row = o.row",
@@ -63,16 +66,50 @@ def by_seq(
     snapshot: Snapshot, patient_key: int, seqs: Iterable[int]
 ) -> dict[int, Released]:
     """Return those of some versions that are a patient's and are not a deletion."""
-    missing, found = set(seqs), dict[int, Released]()
-    for source, own in _SOURCES:
-        if not missing:
-            break
-        which, values = members("r.seq", sorted(missing), snapshot.dialect)
-        sql = f"SELECT {_COLUMNS} FROM {source} WHERE {own}.patient_key = ? AND {which}"  # noqa: S608 - fixed texts
-        rows = snapshot.sql(text_of(sql, snapshot.dialect), (patient_key, *values))
-        found |= {one.seq: one for one in map(Released._make, rows)}
-        missing -= found.keys()
+    return of_patients(snapshot, {patient_key: set(seqs)})[patient_key]
+
+
+def of_patients(
+    snapshot: Snapshot, wanted: Mapping[int, Collection[int]]
+) -> dict[int, dict[int, Released]]:
+    """Return the same of several patients: key → seq → version.
+
+    Args:
+        snapshot: Where they are.
+        wanted: Key of a patient → versions.
+
+    """
+    found: dict[int, dict[int, Released]] = {key: {} for key in wanted}
+    keys = sorted(wanted)
+    for first in range(0, len(keys), PATIENTS):
+        part = keys[first : first + PATIENTS]
+        missing = {seq for key in part for seq in wanted[key]}
+        for source, own in _SOURCES:
+            if not missing:
+                break
+            for key, *version in _some(snapshot, source, own, (part, missing)):
+                one = Released._make(version)
+                if one.seq in wanted[key]:
+                    found[key][one.seq] = one
+                missing.discard(one.seq)
     return found
+
+
+def _some(
+    snapshot: Snapshot,
+    source: str,
+    own: str,
+    wanted: tuple[Collection[int], Collection[int]],
+) -> list[tuple[Any, ...]]:
+    """Return versions that one source has, each behind the key of its patient."""
+    keys, seqs = wanted
+    whose, values = members(f"{own}.patient_key", keys, snapshot.dialect)
+    which, more = members("r.seq", sorted(seqs), snapshot.dialect)
+    sql = (
+        f"SELECT {own}.patient_key, {_COLUMNS} FROM {source} "  # noqa: S608 - fixed texts
+        f"WHERE {whose} AND {which}"
+    )
+    return snapshot.sql(text_of(sql, snapshot.dialect), (*values, *more))
 
 
 def current_of(

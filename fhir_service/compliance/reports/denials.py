@@ -18,7 +18,7 @@ from fhir_service.storage.audit_search import groups
 
 DAY_US = 86_400_000_000
 WEEK_US = 7 * DAY_US
-MATCHED = 300
+MATCHED = 200
 """Refusals, the newest, for which a later permission is looked for."""
 
 OFTEN = 10
@@ -157,7 +157,7 @@ def _suspects(reader: Reader, period: Period) -> Iterator[Suspect]:
             clients=(group.name,),
             is_release=True,
         )
-        if reader.find(got, count=1):
+        if reader.has(got):
             continue
         of_client = AuditFilter(
             since_us=period.since_us,

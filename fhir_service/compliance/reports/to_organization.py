@@ -94,25 +94,32 @@ def _lines(reader: Reader, rows: Iterable[Row]) -> Iterator[Left]:
         for subject in row.subjects:
             if subject.id is not None:
                 by_patient.setdefault(subject.id, []).append(row)
+    states = _states(reader, by_patient)
+    found = released.of_patients(
+        reader.snapshot,
+        {
+            state.key: {seq for row in by_patient[id_] for seq in row.record.disclosed}
+            for id_, state in states.items()
+        },
+    )
     lines = [
         line
-        for id_, theirs in by_patient.items()
-        for line in _of_patient(reader, id_, theirs)
+        for id_, state in states.items()
+        for row in by_patient[id_]
+        if (line := _line(reader, state, row, found[state.key])) is not None
     ]
     yield from sorted(lines, key=lambda line: (line.row, line.patient))
 
 
-def _of_patient(reader: Reader, id_: str, rows: list[Row]) -> Iterator[Left]:
-    known = reader.services.pseudonyms.patient(reader.snapshot, reader.pseudonym(id_))
-    state = None if known is None else patients.by_key(reader.snapshot, known.key)
-    if state is None:
-        return
-    seqs = {seq for row in rows for seq in row.record.disclosed}
-    versions = released.by_seq(reader.snapshot, state.key, seqs)
-    for row in rows:
-        line = _line(reader, state, row, versions)
-        if line is not None:
-            yield line
+def _states(reader: Reader, ids: Iterable[str]) -> dict[str, PatientState]:
+    """Return the patients of some ids who are here."""
+    pseudonyms, snapshot = reader.services.pseudonyms, reader.snapshot
+    known = {
+        one.key: id_
+        for id_ in ids
+        if (one := pseudonyms.patient(snapshot, reader.pseudonym(id_))) is not None
+    }
+    return {known[one.key]: one for one in patients.by_keys(snapshot, known)}
 
 
 def _line(

@@ -24,7 +24,7 @@ from fhir_service.bench.audit_fill import Logged
 from fhir_service.bench.figures import Measured
 from fhir_service.bench.plan import Plan
 from fhir_service.bench.stage import BenchError, Stage, reopened, stage
-from fhir_service.bench.whole import verifying
+from fhir_service.bench.whole import examining, verifying
 from fhir_service.compliance import proofs
 from fhir_service.compliance.officer import Officer
 from fhir_service.compliance.rows import Reader
@@ -117,6 +117,7 @@ def large_log(
             )
         if not url:
             yield verifying(again)
+            yield examining(again)
 
 
 Figure = tuple[str, float, str]

@@ -268,6 +268,9 @@ FIGURES: Mapping[str, Row] = MappingProxyType(
         "audit.verify": Row(
             "verification of the audit log", "rows/s", at_least(200_000)
         ),
+        "audit.examine": Row(
+            "the same with index and tallies, as `audit verify` does", "rows/s"
+        ),
         "audit.cost": Row(
             "throughput that the audit log takes of a search of 50, in memory",
             "%",

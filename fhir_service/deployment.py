@@ -29,6 +29,7 @@ from fhir_service.auth.services import AuthServices
 from fhir_service.auth.supported_scopes import scopes_supported
 from fhir_service.compliance.alert_delivery import Courier
 from fhir_service.compliance.alerts import Alerter
+from fhir_service.compliance.examinations import Examinations
 from fhir_service.compliance.integrity import LogKey
 from fhir_service.compliance.log_watch import LogWatch
 from fhir_service.compliance.watch import Watch
@@ -97,6 +98,22 @@ class Deployment:
         """Where checkpoints are exported."""
         return self.settings.data_dir / CHECKPOINTS
 
+    @property
+    def log_key(self) -> LogKey:
+        """By what is known that something is of this deployment's log."""
+        return LogKey(
+            origin=audit_trail.origin_of(self.keys),
+            public=self.keys.audit_signing.public_key(),
+            digest=self.services.digest,
+        )
+
+    @property
+    def examinations(self) -> Examinations:
+        """What has the log examined."""
+        return Examinations(
+            self.database, self.log_key, self.checkpoints, self.services.clock
+        )
+
     def checkpoint_writer(self) -> CheckpointWriter:
         """Return what exports checkpoints while the service runs."""
         return CheckpointWriter(
@@ -118,12 +135,7 @@ class Deployment:
 
     def watch(self) -> Watch:
         """Return what explains, alerts and delivers while the service runs."""
-        services, keys = self.services, self.keys
-        key = LogKey(
-            origin=audit_trail.origin_of(keys),
-            public=keys.audit_signing.public_key(),
-            digest=services.digest,
-        )
+        services = self.services
         alerter = Alerter(services)
         return Watch(
             services,
@@ -132,7 +144,13 @@ class Deployment:
                 self.alert_outgoing(),
                 f"{self.settings.public_url}/compliance",
             ),
-            LogWatch(self.database, key, self.checkpoints, alerter, services.clock),
+            LogWatch(
+                self.database,
+                self.log_key,
+                self.examinations,
+                alerter,
+                services.clock,
+            ),
         )
 
 

@@ -9,7 +9,7 @@ from fhir_service.bench.figures import Measured
 from fhir_service.bench.payloads import apple_export, user_of
 from fhir_service.bench.resources import consent, patient
 from fhir_service.bench.stage import BenchError, Stage
-from fhir_service.compliance.integrity import LogKey, examine
+from fhir_service.compliance.integrity import examine
 from fhir_service.ingest.files import import_file
 from fhir_service.storage import audit_log
 
@@ -79,13 +79,8 @@ def examining(stage: Stage) -> Measured:
 
     """
     deployment = stage.deployment
-    key = LogKey(
-        origin=audit_trail.origin_of(deployment.keys),
-        public=deployment.keys.audit_signing.public_key(),
-        digest=deployment.services.digest,
-    )
     began = time.perf_counter()
-    report = examine(deployment.database, key, deployment.checkpoints)
+    report = examine(deployment.database, deployment.log_key, deployment.checkpoints)
     seconds = time.perf_counter() - began
     if not report.is_intact:
         raise BenchError("The audit log of the bench is not intact.")

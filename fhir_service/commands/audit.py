@@ -24,7 +24,7 @@ from consent.audit.verification import Report
 from fhir_service import audit_trail
 from fhir_service.auth import local
 from fhir_service.compliance import integrity
-from fhir_service.compliance.integrity import LogKey, told
+from fhir_service.compliance.integrity import told
 from fhir_service.deployment import Deployment, opened
 from fhir_service.settings import Settings
 from fhir_service.storage import audit_log, audit_reindex
@@ -49,13 +49,8 @@ def verify(settings: Settings, *, checkpoint: str | None, as_json: bool) -> bool
 
 def examine(deployment: Deployment, elsewhere: Path | None = None) -> Report:
     """Return what is wrong with the log of a deployment."""
-    key = LogKey(
-        origin=audit_trail.origin_of(deployment.keys),
-        public=deployment.keys.audit_signing.public_key(),
-        digest=deployment.services.digest,
-    )
     return integrity.examine(
-        deployment.database, key, deployment.checkpoints, elsewhere
+        deployment.database, deployment.log_key, deployment.checkpoints, elsewhere
     )
 
 

@@ -9,14 +9,14 @@ https://www.rfc-editor.org/rfc/rfc9162
 
 import threading
 from collections.abc import Callable
-from pathlib import Path
 
 from consent.audit import checkpoint as notes
 from consent.audit.checkpoint import CheckpointError
 from consent.audit.merkle import Frontier, leaf_hash
 from fhir_service.compliance.alert_rules import Finding, Kind
 from fhir_service.compliance.alerts import Alerter
-from fhir_service.compliance.integrity import LogKey, examine
+from fhir_service.compliance.examinations import Examinations
+from fhir_service.compliance.integrity import LogKey
 from fhir_service.storage import audit_log, counters
 from fhir_service.storage.engine import Database, Snapshot, Transaction
 
@@ -33,7 +33,7 @@ class LogWatch:
     Args:
         database: Where it is.
         key: By what a checkpoint of it is known.
-        checkpoints: Folder of those that the service exported.
+        examinations: Has all of it examined.
         alerter: Stores what is found.
         clock: Microseconds since 1970.
 
@@ -43,14 +43,14 @@ class LogWatch:
         self,
         database: Database,
         key: LogKey,
-        checkpoints: Path,
+        examinations: Examinations,
         alerter: Alerter,
         clock: Callable[[], int],
     ) -> None:
         self._database = database
         self._key = key
-        self._checkpoints = checkpoints
         self._alerter = alerter
+        self._examinations = examinations
         self._clock = clock
         self._known: Frontier | None = None
         self._looked_us = 0
@@ -64,7 +64,8 @@ class LogWatch:
                 self._looked_us = now
                 self._tell("head", is_well=self.goes_on())
         if self._database.write(self._claim):
-            report = examine(self._database, self._key, self._checkpoints)
+            # Where an officer has it examined at this moment, it is done twice.
+            report = self._examinations.run() or self._examinations.examine()
             self._tell("rows", is_well=report.is_intact)
 
     def goes_on(self) -> bool:

@@ -3,21 +3,25 @@
 https://c2sp.org/tlog-checkpoint
 """
 
-import threading
+from concurrent.futures import Future
+from contextlib import suppress
+from threading import Thread
 from typing import Final
 
 from flask import Blueprint, Response
 
-from conformance.issues import FHIRError, IssueType
-from consent.audit.verification import Report
-from fhir_service import audit_trail
 from fhir_service.compliance import integrity
-from fhir_service.compliance.integrity import LogKey
 from fhir_service.pages.compliance_desk import Desk, Visit
 from fhir_service.storage import audit_log
 
 CHECKPOINTS: Final = 10
 """Checkpoints that the page lists."""
+
+PATIENCE_S = 5.0
+"""How long an officer waits for the examination before the page comes without it."""
+
+_AGAIN_S = "10"
+"""Seconds after which the page looks whether the examination has ended."""
 
 
 class IntegrityPages:
@@ -25,13 +29,8 @@ class IntegrityPages:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self._busy = threading.Lock()
-        keys = desk.deployment.keys
-        self._key = LogKey(
-            origin=audit_trail.origin_of(keys),
-            public=keys.audit_signing.public_key(),
-            digest=desk.deployment.services.digest,
-        )
+        self._key = desk.deployment.log_key
+        self._examinations = desk.deployment.examinations
 
     def add_to(self, blueprint: Blueprint) -> None:
         """Add the pages."""
@@ -40,39 +39,39 @@ class IntegrityPages:
         desk.add(blueprint, "/integrity", "verify", self.verify, method="POST")
 
     def show(self, visit: Visit) -> Response:
-        """Return how large the log is, and its last checkpoints."""
-        return self._page(visit, None)
-
-    def verify(self, visit: Visit) -> Response:
-        """Examine every row, the head, the checkpoints and the index.
-
-        One examination at a time: it reads all of the log.
-        """
-        if not self._busy.acquire(blocking=False):
-            raise FHIRError(
-                IssueType.THROTTLED, "The log is being verified at this moment."
-            )
-        try:
-            deployment = self._desk.deployment
-            report = integrity.examine(
-                deployment.database, self._key, deployment.checkpoints
-            )
-        finally:
-            self._busy.release()
-        return self._page(visit, report)
-
-    def _page(self, visit: Visit, report: Report | None) -> Response:
+        """Return how large the log is, what was found, and its last checkpoints."""
         deployment = self._desk.deployment
         with deployment.database.read() as snapshot:
             head = audit_log.head(snapshot)
-        kept = integrity.newest(self._key, deployment.checkpoints, CHECKPOINTS)
-        return self._desk.page(
+        since = self._examinations.goes_on_since()
+        answer = self._desk.page(
             "compliance_integrity.html",
             visit,
             head=head,
             verifier_key=deployment.services.audit_key,
-            kept=kept,
-            report=report,
-            told=report and integrity.told(report),
-            now_us=deployment.services.clock(),
+            kept=integrity.newest(self._key, deployment.checkpoints, CHECKPOINTS),
+            last=self._examinations.last(),
+            since=since,
         )
+        if since is not None:
+            answer.headers["Refresh"] = _AGAIN_S
+        return answer
+
+    def verify(self, visit: Visit) -> Response:
+        """Examine every row, the head, the checkpoints and what is derived.
+
+        It reads all of the log, one examination at a time; one of a large log goes on
+        behind the page.
+        """
+        done: Future[object] = Future()
+        Thread(target=self._examined, args=(done,), daemon=True).start()
+        with suppress(TimeoutError):
+            done.result(PATIENCE_S)
+        return self.show(visit)
+
+    def _examined(self, done: "Future[object]") -> None:
+        """Run an examination; what it raises is raised to who still waits."""
+        try:
+            done.set_result(self._examinations.run())
+        except Exception as error:  # noqa: BLE001 - the error handler's, if it waits
+            done.set_exception(error)

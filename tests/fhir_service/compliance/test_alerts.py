@@ -10,11 +10,9 @@ from worlds import Clinic, consent, furnish, opened_world, permit, purposes
 
 from conformance.issues import FHIRError
 from consent.audit.entry import AuditRecord, Interaction, Outcome, encode
-from fhir_service import audit_trail
 from fhir_service.compliance import alerts
 from fhir_service.compliance.alert_rules import DENIALS, NOT_FOUNDS, Kind
 from fhir_service.compliance.alerts import Alerter
-from fhir_service.compliance.integrity import LogKey
 from fhir_service.compliance.log_watch import LOOK_EVERY_US, LogWatch
 from fhir_service.compliance.officer import Officer
 from fhir_service.compliance.progress import explained
@@ -298,16 +296,10 @@ def test_a_note_that_is_too_long_is_refused(clinic):
 
 def log_watch(clinic: Clinic) -> LogWatch:
     deployment = clinic.world.deployment
-    keys = deployment.keys
-    key = LogKey(
-        origin=audit_trail.origin_of(keys),
-        public=keys.audit_signing.public_key(),
-        digest=deployment.services.digest,
-    )
     return LogWatch(
         deployment.database,
-        key,
-        deployment.checkpoints,
+        deployment.log_key,
+        deployment.examinations,
         Alerter(deployment.services),
         deployment.services.clock,
     )

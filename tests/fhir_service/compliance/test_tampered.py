@@ -13,11 +13,10 @@ from sqlalchemy import bindparam, delete, insert, update
 from worlds import Clinic, furnish, heart_rate, opened_world
 
 from consent.audit.entry import AuditRecord, Basis, BasisKind, encode
-from fhir_service import audit_trail
 from fhir_service.auth.users import Role
 from fhir_service.compliance.alerts import Alerter, open_alerts
 from fhir_service.compliance.explanations import Explainer
-from fhir_service.compliance.integrity import LogKey, examine
+from fhir_service.compliance.integrity import examine
 from fhir_service.compliance.officer import Officer
 from fhir_service.compliance.progress import explained, progress
 from fhir_service.compliance.rows import Reader
@@ -126,13 +125,7 @@ def failing(clinic: Clinic, *more: str) -> list[str]:
 
 def first_bad(clinic: Clinic) -> int | None:
     deployment = clinic.world.deployment
-    keys = deployment.keys
-    key = LogKey(
-        origin=audit_trail.origin_of(keys),
-        public=keys.audit_signing.public_key(),
-        digest=deployment.services.digest,
-    )
-    report = examine(deployment.database, key, deployment.checkpoints)
+    report = examine(deployment.database, deployment.log_key, deployment.checkpoints)
     assert not report.is_intact
     return report.first_bad_index
 

@@ -1,5 +1,8 @@
 """What waits for the officer: integrity, emergencies, consents, deliveries."""
 
+import time
+from threading import Event
+
 import pytest
 from people import PASSWORD, enrol, entered, named, text_of, with_quick_passwords
 from worlds import consent, heart_rate, permit
@@ -7,6 +10,8 @@ from worlds import consent, heart_rate, permit
 from consent.audit.entry import Interaction
 from fhir_service.audit_trail import export_checkpoint
 from fhir_service.auth.users import Role
+from fhir_service.compliance.examinations import Examinations
+from fhir_service.pages import compliance_integrity
 from fhir_service.storage import break_glass
 
 NOTE = "Seen with the head nurse.\nIt was an emergency."
@@ -39,6 +44,49 @@ def test_the_log_is_verified_on_demand(watched, officer):
     assert "2 signed checkpoints vouch" in told
     assert "Verified at 2026-11-20 12:00:00+00:00" in told
     assert watched.world.audited()[-1].request == "POST /compliance/integrity"
+
+
+def test_an_officer_does_not_wait_for_a_large_log(watched, officer, monkeypatch):
+    deployment = watched.world.deployment
+    may_end = Event()
+    whole = Examinations.examine
+
+    def slow(self):
+        assert may_end.wait(30)
+        return whole(self)
+
+    monkeypatch.setattr(compliance_integrity, "PATIENCE_S", 0.01)
+    monkeypatch.setattr(Examinations, "examine", slow)
+
+    begun = officer.post("/compliance/integrity")
+    again = officer.post("/compliance/integrity")
+    may_end.set()
+    while deployment.examinations.goes_on_since() is not None:
+        time.sleep(0.01)
+    ended = officer.get("/compliance/integrity")
+
+    for answer in (begun, again):
+        assert "The log is being verified since 2026-11-20 12:00" in text_of(answer)
+        assert answer.headers["Refresh"] == "10"
+    assert "The log is whole:" in text_of(ended)
+    assert "Refresh" not in ended.headers
+
+
+def test_the_daily_examination_is_shown(watched, officer):
+    watched.world.deployment.examinations.run()
+
+    page = officer.get("/compliance/integrity")
+
+    assert "Verified at 2026-11-20 12:00" in text_of(page)
+
+
+def test_a_result_that_cannot_be_read_is_none(watched, officer):
+    (watched.world.deployment.settings.data_dir / "examination.json").write_text("{")
+
+    page = officer.get("/compliance/integrity")
+
+    assert page.status_code == 200
+    assert "Verified at" not in text_of(page)
 
 
 def test_an_altered_row_is_named(watched, officer):

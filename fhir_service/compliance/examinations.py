@@ -105,10 +105,10 @@ class Examinations:
 
     def goes_on_since(self) -> int | None:
         """Return when the one that goes on began; None where none does."""
-        with self._alone() as file:
-            if file is not None:
-                return None
         with suppress(OSError, ValueError):
+            with self._alone() as file:
+                if file is not None:
+                    return None
             return int((self._folder / GOING_ON).read_text("ascii"))
         return None
 

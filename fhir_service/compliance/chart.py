@@ -30,7 +30,7 @@ _SHORTEST: tuple[tuple[str, int], ...] = (
 _WHOLE_US = HOUR_US * 2**31
 """Longer than any time that is counted: everything is in one bucket."""
 
-WEEK_US = 7 * DAY_US
+MONTH_US = 31 * DAY_US
 """What is counted between two looks at the clock."""
 
 _LABELS: Mapping[str, str] = {
@@ -126,7 +126,7 @@ def chart(
         reader: Of the log.
         asked: Which rows.
         zone: Of the bars.
-        is_enough: Whether to stop counting, newest first; asked between weeks.
+        is_enough: Whether to stop counting, newest first; asked between months.
 
     """
     span = audit_tallies.span(reader.snapshot)
@@ -173,12 +173,13 @@ def _counted(
 ) -> Mapping[str, int] | None:
     """Return how many rows a time has; None where counting was stopped before that.
 
-    What the tallies tell is told at once, anything else a week after the other.
+    What the tallies tell is told at once, anything else a month after the other.
     """
-    length = until - since if audit_tallies.is_tallied(asked) else WEEK_US
+    is_tallied = audit_tallies.is_tallied(asked)
+    length = until - since if is_tallied else MONTH_US
     counts = _none()
     for start in reversed(range(since, until, max(length, 1))):
-        if is_enough():
+        if not is_tallied and is_enough():
             return None
         part = replace(asked, since_us=start, until_us=min(start + length, until))
         found = audit_tallies.histogram(reader.snapshot, part, width_us=_WHOLE_US)

@@ -69,6 +69,6 @@ def test_a_bar_that_was_counted_in_part_is_left_out(long):
 def test_what_the_tallies_tell_is_told_at_once(long):
     whole = drawn(long, AuditFilter())
 
-    cut = drawn(long, AuditFilter(), after(len(whole.bars)))
+    cut = drawn(long, AuditFilter(), after(0))
 
     assert cut == whole

@@ -24,8 +24,8 @@ from consent.audit.merkle import EMPTY_ROOT, HASH_LENGTH, Frontier, TreeHead
 MAX_FINDINGS = 100
 """Findings that are listed; the rest are counted."""
 
-_PAGE = 4096
-"""Rows that are looked at together."""
+_PAGE = 512
+"""Rows that are looked at together; faster than thousands, which leave the cache."""
 
 Row = tuple[int, bytes, bytes]
 """Index, stored bytes, stored leaf hash."""

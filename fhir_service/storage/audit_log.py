@@ -38,7 +38,8 @@ _ENTRIES = Statement(
     .limit(bindparam("count"))
 )
 
-PAGE = 10_000
+PAGE = 512
+"""Rows that are read together: few enough to stay in a processor's cache."""
 
 LOWEST = -(2**63)
 """The least index that a row can have; those of the log begin with 0."""
